@@ -1,0 +1,85 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
+
+/// A library of `Sources/`, with every strict setting on.
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// One of the executables. The two daemons lie at the top level.
+func executable(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name + "Tests", dependencies: ["TestSupport"] + dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "zenith",
+    products: [
+        .executable(name: "zenith", targets: ["zenith"]),
+        .executable(name: "pageserver", targets: ["pageserver"]),
+        .executable(name: "safekeeper", targets: ["safekeeper"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
+    targets: [
+        // System libraries and C.
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+        .target(name: "CChecksum", cSettings: [.unsafeFlags(["-O3"])]),
+
+        // Storage.
+        library("Digests", ["COpenSSL"]),
+        library("StorageURI", ["Digests"]),
+        library("ObjectStorage", ["StorageURI", "Digests", "CCurl", systemPackage]),
+
+        // PostgreSQL's formats: bytes in, values out.
+        library("PostgresFormat", ["CChecksum"]),
+
+        // What Zenith does.
+        library("Snapshots", ["ObjectStorage", "PostgresFormat", "Digests", "CChecksum", "CZstd", systemPackage]),
+        library("PageStore", ["Snapshots", "ObjectStorage", "PostgresFormat", systemPackage]),
+        library("Interchange", ["Snapshots", "ObjectStorage", "PostgresFormat", systemPackage]),
+
+        // The executables.
+        library("CommandKit", ["StorageURI", "ObjectStorage", argumentParser, logging, systemPackage, toml]),
+        library(
+            "PageserverCommands",
+            ["CommandKit", "PageStore", "Interchange", "Snapshots", argumentParser, logging, systemPackage]),
+        executable("zenith", ["PageserverCommands", "CommandKit", argumentParser]),
+        executable("pageserver", ["PageserverCommands", "CommandKit", argumentParser], path: "pageserver"),
+        executable("safekeeper", ["CommandKit", argumentParser], path: "safekeeper"),
+
+        // Tests.
+        .target(name: "TestSupport", dependencies: [systemPackage], path: "Tests/TestSupport", swiftSettings: strict),
+        tests("Digests", ["Digests"]),
+        tests("StorageURI", ["StorageURI", "Digests"]),
+        tests("ObjectStorage", ["ObjectStorage", "StorageURI"]),
+        tests("PostgresFormat", ["PostgresFormat"]),
+        tests("Snapshots", ["Snapshots", "ObjectStorage", "PostgresFormat"]),
+        tests("Interchange", ["Interchange", "Snapshots", "ObjectStorage", "PostgresFormat"]),
+        tests("CommandKit", ["CommandKit", "StorageURI"]),
+        tests("EndToEnd", []),
+    ],
+    swiftLanguageModes: [.v6]
+)
