@@ -24,8 +24,10 @@ func executable(_ name: String, _ dependencies: [Target.Dependency], path: Strin
     .executableTarget(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name + "Tests", dependencies: ["TestSupport"] + dependencies, swiftSettings: strict)
+/// A module's tests. Golden files are read from the source tree, so they are no resources.
+func tests(_ name: String, _ dependencies: [Target.Dependency], golden: [String] = []) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: ["TestSupport"] + dependencies, exclude: golden, swiftSettings: strict)
 }
 
 let package = Package(
@@ -73,7 +75,7 @@ let package = Package(
         // Tests.
         .target(name: "TestSupport", dependencies: [systemPackage], path: "Tests/TestSupport", swiftSettings: strict),
         tests("Digests", ["Digests"]),
-        tests("StorageURI", ["StorageURI", "Digests"]),
+        tests("StorageURI", ["StorageURI", "Digests"], golden: ["Golden"]),
         tests("ObjectStorage", ["ObjectStorage", "StorageURI"]),
         tests("PostgresFormat", ["PostgresFormat"]),
         tests("Snapshots", ["Snapshots", "ObjectStorage", "PostgresFormat"]),

@@ -1,4 +1,4 @@
-public import Foundation
+public import FoundationEssentials
 
 /// One set of keys for S3 and STS.
 public struct AWSCredentials: Sendable {
