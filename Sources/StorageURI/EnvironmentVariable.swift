@@ -34,7 +34,7 @@ public struct EnvironmentVariable: Sendable, Hashable {
     public let support: Support
 
     init(
-        _ name: String, aliases: [String] = [], _ kind: Kind = .setting, _ meaning: String, unit: String = "text",
+        _ name: String, aliases: [String] = [], _ kind: Kind, _ meaning: String, unit: String = "text",
         default defaultText: String = "", secret isSecret: Bool = false, support: Support = .used
     ) {
         self.name = name
@@ -45,6 +45,16 @@ public struct EnvironmentVariable: Sendable, Hashable {
         self.defaultText = defaultText
         self.isSecret = isSecret
         self.support = support
+    }
+
+    /// A variable that is inherited by itself.
+    init(
+        _ name: String, aliases: [String] = [], _ meaning: String, unit: String = "text",
+        default defaultText: String = "", secret isSecret: Bool = false, support: Support = .used
+    ) {
+        self.init(
+            name, aliases: aliases, .setting, meaning, unit: unit, default: defaultText, secret: isSecret,
+            support: support)
     }
 
     public var names: [String] { [name] + aliases }
