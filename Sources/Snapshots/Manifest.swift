@@ -20,9 +20,6 @@ public struct Manifest: Sendable, Equatable {
 
     public init(identity: SnapshotIdentity) { self.identity = identity }
 
-    /// Blocks of a whole frame in a complete snapshot.
-    public static let frameBlocks = Format.frameBlocks
-
     public var name: SnapshotName {
         SnapshotName(
             timeline: identity.timeline, startLSN: identity.startLSN, endLSN: identity.endLSN,
