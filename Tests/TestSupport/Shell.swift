@@ -21,7 +21,7 @@ public func run(
     // Files, not pipes: a program that leaves a daemon behind keeps a pipe open for ever.
     let base = NSTemporaryDirectory() + "zenith-run-\(UUID().uuidString)"
     let (outPath, errorPath) = (base + ".out", base + ".err")
-    for path in [outPath, errorPath] { FileManager.default.createFile(atPath: path, contents: nil) }
+    for path in [outPath, errorPath] { _ = FileManager.default.createFile(atPath: path, contents: nil) }
     defer { for path in [outPath, errorPath] { try? FileManager.default.removeItem(atPath: path) } }
     process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: outPath))
     process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errorPath))
