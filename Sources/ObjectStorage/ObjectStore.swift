@@ -42,7 +42,14 @@ public struct ObjectKey: Hashable, Sendable, Comparable, CustomStringConvertible
     public init(_ text: String) { self.text = text }
     public init(stringLiteral text: String) { self.text = text }
     public var description: String { text }
+
+    // Not the string's own comparison, which takes the two spellings of an "é" for one.
+    public static func == (a: ObjectKey, b: ObjectKey) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
     public static func < (a: ObjectKey, b: ObjectKey) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
+    public func hash(into hasher: inout Hasher) {
+        var text = text
+        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    }
 }
 
 /// One entry of a listing.
@@ -90,11 +97,11 @@ public enum ObjectBody: Sendable {
     case stream(any AsyncSequence<[UInt8], any Error> & Sendable)
 }
 
-/// Whole immutable objects under keys.
+/// Objects that can be read and listed: all that may be done with what an import reads from.
 ///
 /// Every call retries by itself what can be retried, has a deadline, and ends promptly with `CancellationError` as
 /// the cause of `.unavailable` when its task is cancelled.
-public protocol ObjectStore: Sendable {
+public protocol ReadableStore: Sendable {
     /// Where this is, for messages: the URI, without any secret.
     var location: StorageLocation { get }
 
@@ -105,15 +112,18 @@ public protocol ObjectStore: Sendable {
     /// connection that breaks is resumed where it broke. Meant for up to some 16 MiB; see `stream` for more.
     func get(_ key: ObjectKey, range: Range<Int>?) async throws(ObjectStoreError) -> [UInt8]
 
+    /// Up to `limit` keys (with a delimiter: keys and common prefixes) in byte order, past `after`. A caller pages, so
+    /// memory stays bounded. A common prefix that does not sort past `after` is not returned.
+    func list(prefix: String, delimiter: String?, after: ObjectKey?, limit: Int) async throws(ObjectStoreError)
+        -> ObjectListing
+}
+
+/// Whole immutable objects under keys, to be read and written. What `ReadableStore` promises of a call holds here too.
+public protocol ObjectStore: ReadableStore {
     /// Writes all of it or none: no reader sees a part. After `.unavailable` or cancellation it may be there or not.
     /// Returns what was written.
     @discardableResult
     func put(_ key: ObjectKey, _ body: ObjectBody, mode: PutMode) async throws(ObjectStoreError) -> ObjectInfo
-
-    /// Up to `limit` keys (with a delimiter: keys and common prefixes) in byte order, past `after`. A caller pages, so
-    /// memory stays bounded.
-    func list(prefix: String, delimiter: String?, after: ObjectKey?, limit: Int) async throws(ObjectStoreError)
-        -> ObjectListing
 
     /// Removes the objects. One that is not there is no error.
     func delete(_ keys: [ObjectKey]) async throws(ObjectStoreError)
