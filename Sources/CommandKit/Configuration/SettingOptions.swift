@@ -1,0 +1,96 @@
+public import ArgumentParser
+
+/// A group of options that set settings.
+public protocol SettingSource: ParsableArguments {
+    /// The text given for each setting's key; nil where the option is absent.
+    var settings: [(key: String, text: String?)] { get }
+}
+
+extension CommonOptions: SettingSource {
+    public var settings: [(key: String, text: String?)] { [(Settings.logLevel.key, logLevel)] }
+}
+
+/// `--storage-dest`.
+public struct StorageOptions: SettingSource {
+    @Option(name: .customLong(Settings.storageDest.optionName), help: Settings.storageDest.argumentHelp)
+    public var storageDest: String?
+
+    public init() {}
+    public var settings: [(key: String, text: String?)] { [(Settings.storageDest.key, storageDest)] }
+}
+
+/// Where PostgreSQL's programs are, and as whom they run.
+public struct PostgresOptions: SettingSource {
+    @Option(name: .customLong(Settings.pgBin.optionName), help: Settings.pgBin.argumentHelp)
+    public var pgBin: String?
+
+    @Option(name: .customLong(Settings.pgUser.optionName), help: Settings.pgUser.argumentHelp)
+    public var pgUser: String?
+
+    public init() {}
+    public var settings: [(key: String, text: String?)] {
+        [(Settings.pgBin.key, pgBin), (Settings.pgUser.key, pgUser)]
+    }
+}
+
+/// How many work at once, and how hard they compress.
+public struct EffortOptions: SettingSource {
+    @Option(name: .customLong(Settings.workers.optionName), help: Settings.workers.argumentHelp)
+    public var workers: String?
+
+    @Option(
+        name: .customLong(Settings.compressionLevel.optionName), parsing: .unconditional,
+        help: Settings.compressionLevel.argumentHelp)
+    public var compressionLevel: String?
+
+    public init() {}
+    public var settings: [(key: String, text: String?)] {
+        [(Settings.workers.key, workers), (Settings.compressionLevel.key, compressionLevel)]
+    }
+}
+
+/// Where WAL comes from, and when it makes a snapshot.
+public struct IngestOptions: SettingSource {
+    @Option(name: .customLong(Settings.timeline.optionName), help: Settings.timeline.argumentHelp)
+    public var timeline: String?
+
+    @Option(name: .customLong(Settings.walSource.optionName), help: Settings.walSource.argumentHelp)
+    public var walSource: String?
+
+    @Option(name: .customLong(Settings.snapshotInterval.optionName), help: Settings.snapshotInterval.argumentHelp)
+    public var snapshotInterval: String?
+
+    @Option(name: .customLong(Settings.snapshotWAL.optionName), help: Settings.snapshotWAL.argumentHelp)
+    public var snapshotWAL: String?
+
+    public init() {}
+    public var settings: [(key: String, text: String?)] {
+        [
+            (Settings.timeline.key, timeline), (Settings.walSource.key, walSource),
+            (Settings.snapshotInterval.key, snapshotInterval), (Settings.snapshotWAL.key, snapshotWAL),
+        ]
+    }
+}
+
+/// What a running daemon listens on, logs to and caches.
+public struct ServerOptions: SettingSource {
+    @Option(name: .customLong(Settings.listenHTTP.optionName), help: Settings.listenHTTP.argumentHelp)
+    public var listenHTTP: String?
+
+    @Option(name: .customLong(Settings.listenPG.optionName), help: Settings.listenPG.argumentHelp)
+    public var listenPG: String?
+
+    @Option(name: .customLong(Settings.cacheSize.optionName), help: Settings.cacheSize.argumentHelp)
+    public var cacheSize: String?
+
+    @Option(name: .customLong(Settings.logFile.optionName), help: Settings.logFile.argumentHelp)
+    public var logFile: String?
+
+    public init() {}
+    public var settings: [(key: String, text: String?)] {
+        [
+            (Settings.listenHTTP.key, listenHTTP), (Settings.listenPG.key, listenPG),
+            (Settings.cacheSize.key, cacheSize), (Settings.logFile.key, logFile),
+        ]
+    }
+}

@@ -1,0 +1,54 @@
+import FoundationEssentials
+public import Logging
+
+/// Every setting there is. Each one can be given as an option, as an environment variable, or in the file.
+public enum Settings {
+    public static let storageDest = Setting<StorageText>(
+        "storage_dest", "Storage where snapshots and WAL are kept", example: "s3://bucket/prefix")
+    public static let timeline = Setting<String>(
+        "timeline", "Timeline to work on, by name or id", default: "main")
+    public static let snapshotInterval = Setting<Duration>(
+        "snapshot_interval", "Longest time between two snapshots", default: .seconds(300),
+        check: { $0 < .seconds(1) ? "is less than 1s" : nil })
+    public static let snapshotWAL = Setting<ByteSize>(
+        "snapshot_wal", "Amount of WAL after which a snapshot is taken", default: ByteSize(bytes: 1 << 30),
+        check: { $0.bytes < 1 << 20 ? "is less than 1MB" : nil })
+    public static let walSource = Setting<ConnectionInfo>(
+        "wal_source", "Primary or safekeeper to receive WAL from", example: "host=db1 user=replicator")
+    public static let pgBin = Setting<String>(
+        "pg_bin", "Directory of PostgreSQL's programs",
+        defaultWords: "that of pg_config, else the newest that is installed", example: "/usr/lib/postgresql/17/bin")
+    public static let pgUser = Setting<String>(
+        "pg_user", "User that PostgreSQL's programs run as, and that exports belong to, when started as root",
+        default: "postgres")
+    public static let listenHTTP = Setting<HostPort>(
+        "listen_http", "Address for status, metrics and pages over HTTP",
+        default: HostPort(host: "127.0.0.1", port: 9898))
+    public static let listenPG = Setting<HostPort>(
+        "listen_pg", "Address for PostgreSQL's replication protocol", default: HostPort(host: "127.0.0.1", port: 6400))
+    public static let workers = Setting<Int>(
+        "workers", "Workers that pack, hash and transfer at the same time", default: processorCount(),
+        defaultWords: "the number of processors", check: { (1...1024).contains($0) ? nil : "is not in 1 … 1024" })
+    public static let compressionLevel = Setting<Int>(
+        "compression_level", "Level of zstd, from -7, fast, to 19, small", default: 1,
+        check: { (-7...19).contains($0) ? nil : "is not in -7 … 19" })
+    public static let cacheSize = Setting<ByteSize>(
+        "cache_size", "Local disk space for frames fetched from storage", default: ByteSize(bytes: 1 << 30),
+        check: { $0.bytes < 16 << 20 ? "is less than 16MB" : nil })
+    public static let logLevel = Setting<Logger.Level>(
+        "log_level", "How much is logged: trace, debug, info, notice, warning, error or critical", default: .info)
+    public static let logFile = Setting<String>(
+        "log_file", "File that a daemon logs to", defaultWords: "DIR/<daemon>.log", example: "/var/log/zenith.log")
+
+    /// In the order of the documentation and of the file.
+    public static let all: [any SettingDeclaration] = [
+        storageDest, timeline, snapshotInterval, snapshotWAL, walSource, pgBin, pgUser, listenHTTP, listenPG, workers,
+        compressionLevel, cacheSize, logLevel, logFile,
+    ]
+
+    /// Options that are used once and never saved; a file that has them is told so.
+    static let neverSaved = ["snapshot_path", "snapshot_format", "snapshot_name"]
+
+    /// Processors that this process may use.
+    static func processorCount() -> Int { max(1, ProcessInfo.processInfo.activeProcessorCount) }
+}

@@ -1,0 +1,45 @@
+import FoundationEssentials
+import Snapshots
+public import SystemPackage
+
+/// What a pageserver says of itself. A documented contract: fields are only ever added.
+public struct PageserverStatus: Codable, Sendable, Equatable {
+    /// `starting`, `pushing`, `idle`, `retrying`, `stopped`.
+    public var state: String
+    public var pid: Int32
+    public var startedAt: String
+    public var storage: String
+    public var timeline: String?
+    public var generation: Int?
+    public var systemIdentifier: String?
+    public var postgresMajor: Int?
+    /// The newest snapshot in storage.
+    public var latestSnapshot: String?
+    public var latestSnapshotLSN: String?
+    /// The snapshot on its way to storage, and how far it is.
+    public var pushing: String?
+    public var pushedBytes: Int?
+    public var pushBytes: Int?
+    /// Why the last push did not work; nil once one has.
+    public var lastError: String?
+
+    public init(storage: String, pid: Int32) {
+        state = "starting"
+        self.pid = pid
+        self.storage = storage
+        startedAt = UTCTime.now().description
+    }
+
+    /// For a reader in another process: replaced in one step.
+    func write(to path: FilePath) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        try writeDurably(Array(encoder.encode(self)) + [UInt8(ascii: "\n")], to: path)
+    }
+
+    /// Nil when there is none, or it does not read.
+    public static func read(_ path: FilePath) -> PageserverStatus? {
+        guard let bytes = try? readFile(path, limit: 1 << 20) else { return nil }
+        return try? JSONDecoder().decode(PageserverStatus.self, from: Data(bytes))
+    }
+}
