@@ -37,3 +37,5 @@ ssize_t cfs_copy_range(int from, int to, size_t count) { return copy_file_range(
 void cfs_start_writeback(int file, off_t offset, off_t count) {
     (void)sync_file_range(file, offset, count, SYNC_FILE_RANGE_WRITE);
 }
+
+int cfs_synchronize(int file) { return syncfs(file); }

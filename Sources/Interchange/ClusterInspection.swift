@@ -23,7 +23,9 @@ struct ClusterInspection {
                 "\(source.name) is not a PostgreSQL data directory: PG_VERSION or global/pg_control is missing")
         }
         let major: Int
-        do { major = try PGVersion(parsing: await source.contents(of: versionEntry)).major } catch let error as FormatError {
+        do { major = try PGVersion(parsing: await source.contents(of: versionEntry)).major } catch let error
+            as FormatError
+        {
             throw InterchangeError.refused("\(source.name): \(error)")
         }
         let controlBytes = try await source.contents(of: controlEntry)

@@ -124,7 +124,8 @@ public struct DataDirectoryImport: Sendable {
     private func addFiles(
         _ plan: ImportPlan, _ facts: ClusterFacts, _ frames: [[FileFrame]], to manifest: inout Manifest
     ) {
-        var directories = Dictionary(plan.directories.map { ($0.path, $0.mode) }, uniquingKeysWith: { first, _ in first })
+        var directories = Dictionary(
+            plan.directories.map { ($0.path, $0.mode) }, uniquingKeysWith: { first, _ in first })
         for path in DataDirectoryRules.standardDirectories(major: facts.control.majorVersion)
         where directories[path] == nil { directories[path] = directories["base"] ?? 0o700 }
         for (path, mode) in directories {

@@ -33,7 +33,9 @@ enum DataDirectoryRules {
         if rootFiles.contains(path) { return true }
         let name = split(path).name
         if name.hasPrefix("pgsql_tmp") || name.hasPrefix("pg_internal.init") { return true }
-        return path.utf8.indices.contains { path.utf8[$0] == UInt8(ascii: "/") && leavesOutContents(String(path[..<$0])) }
+        return path.utf8.indices.contains {
+            path.utf8[$0] == UInt8(ascii: "/") && leavesOutContents(String(path[..<$0]))
+        }
     }
 }
 

@@ -36,7 +36,8 @@ extension DataDirectorySource {
     /// A small file whole.
     func contents(of entry: SourceEntry, limit: Int = 1 << 20) async throws -> [UInt8] {
         guard entry.sizeBytes <= limit else {
-            throw InterchangeError.refused("\(name): \(entry.path) is \(entry.sizeBytes) bytes long, which it cannot be")
+            throw InterchangeError.refused(
+                "\(name): \(entry.path) is \(entry.sizeBytes) bytes long, which it cannot be")
         }
         let file = try await open(entry.path)
         let buffer = PageBuffer(bytes: entry.sizeBytes)

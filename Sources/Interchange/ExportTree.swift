@@ -1,3 +1,4 @@
+import CFileSystem
 import Glibc
 import PostgresFormat
 import Snapshots
@@ -104,7 +105,9 @@ struct ExportTree: Sendable {
             if let owner, fchown(descriptor.rawValue, owner.user, owner.group) != 0 {
                 throw failure("give", target, errno)
             }
-            guard fchmod(descriptor.rawValue, mode_t(mode)) == 0 else { throw failure("set the mode of", target, errno) }
+            guard fchmod(descriptor.rawValue, mode_t(mode)) == 0 else {
+                throw failure("set the mode of", target, errno)
+            }
             return descriptor
         } catch let error as Errno { throw InterchangeError.io("\(target): create: \(error)") }
     }
@@ -116,7 +119,7 @@ struct ExportTree: Sendable {
         let descriptor = Glibc.open(path.string, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure("open", path, errno) }
         defer { close(descriptor) }
-        guard syncfs(descriptor) == 0 else { throw failure("synchronize", path, errno) }
+        guard cfs_synchronize(descriptor) == 0 else { throw failure("synchronize", path, errno) }
     }
 
     func writeDecisive(_ path: String, _ content: [UInt8]) throws {

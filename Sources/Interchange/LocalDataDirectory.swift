@@ -110,7 +110,9 @@ private final class LocalFile: SourceFile {
             do { count = try descriptor.read(fromAbsoluteOffset: Int64(offset + done), into: part) } catch {
                 throw InterchangeError.io("\(name): read at \(offset + done): \(error)")
             }
-            guard count > 0 else { throw InterchangeError.corrupt("\(name) ended at byte \(offset + done) while it was read") }
+            guard count > 0 else {
+                throw InterchangeError.corrupt("\(name) ended at byte \(offset + done) while it was read")
+            }
             done += count
         }
     }

@@ -1,4 +1,5 @@
 public import ObjectStorage
+import StorageURI
 
 /// A data directory kept as objects, each file under its own path: what `aws s3 sync` or an export to a storage
 /// leaves. Empty directories, modes and links are not there; the locations of tablespaces come from the object

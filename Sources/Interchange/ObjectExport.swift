@@ -26,7 +26,9 @@ public struct ObjectExport: Sendable {
         var files = objects(layout)
         progress.expect(bytes: files.reduce(0) { $0 + $1.sizeBytes })
         let control = files.firstIndex { $0.path == "global/pg_control" }
-        guard let control else { throw InterchangeError.corrupt("snapshot \(manifest.name) holds no global/pg_control") }
+        guard let control else {
+            throw InterchangeError.corrupt("snapshot \(manifest.name) holds no global/pg_control")
+        }
         let last = files.remove(at: control)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (index, file) in files.enumerated() {
@@ -161,7 +163,8 @@ public struct ObjectExport: Sendable {
                 try reader.expand(piece.location, of: group, into: content)
                 bytes.withUnsafeMutableBytes { target in
                     UnsafeMutableRawBufferPointer(rebasing: target[offset..<offset + piece.part.count])
-                        .copyMemory(from: UnsafeRawBufferPointer(content).slice(piece.part.lowerBound, piece.part.count))
+                        .copyMemory(
+                            from: UnsafeRawBufferPointer(content).slice(piece.part.lowerBound, piece.part.count))
                 }
                 offset += piece.part.count
             }

@@ -52,7 +52,8 @@ extension ReadableStore {
                     let bytes = try await get(key, range: piece)
                     guard bytes.count == piece.count else {
                         throw ObjectStoreError(
-                            .corrupt, "\(location): get \(key): \(bytes.count) bytes at \(piece): changed while it was read")
+                            .corrupt,
+                            "\(location): get \(key): \(bytes.count) bytes at \(piece): changed while it was read")
                     }
                     return (index, bytes)
                 }

@@ -72,7 +72,9 @@ private struct Probe {
             let range = 5..<17
             let bytes = try await store.get(key, range: range)
             let ok = bytes == Array(content[range])
-            note("ranged read", ok, ok ? "\(range.count) bytes" : "other bytes than were written: \(bytes.count) of them")
+            note(
+                "ranged read", ok, ok ? "\(range.count) bytes" : "other bytes than were written: \(bytes.count) of them"
+            )
         } catch { note("ranged read", false, error.description, error) }
     }
 

@@ -2,6 +2,7 @@ public import Logging
 public import ObjectStorage
 import PostgresFormat
 public import Snapshots
+import StorageURI
 import Synchronization
 
 /// Keeps one timeline: brings what is only on the local disk into storage.

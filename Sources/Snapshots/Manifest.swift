@@ -176,7 +176,10 @@ public struct Tablespace: Sendable, Equatable {
 
 /// A file that is not a relation's, or a directory.
 public struct FileEntry: Sendable, Equatable {
-    public enum Kind: UInt8, Sendable { case file = 0, directory = 1 }
+    public enum Kind: UInt8, Sendable {
+        case file = 0
+        case directory = 1
+    }
     /// Relative to the data directory, with `/`.
     public var path: String
     public var kind: Kind

@@ -23,8 +23,7 @@ public struct RepositoryWriter: Sendable {
     /// Claims a prefix for a cluster. Of several that try, one wins.
     ///
     /// - Throws: `RepositoryError.taken` when another cluster, or another `init`, has it.
-    public static func create(_ store: any ObjectStore, identity: RepositoryIdentity) async throws -> RepositoryWriter
-    {
+    public static func create(_ store: any ObjectStore, identity: RepositoryIdentity) async throws -> RepositoryWriter {
         let content = try encode(identity)
         do {
             try await store.put("zenith.json", .bytes(content), mode: .createOnly)

@@ -144,7 +144,8 @@ public struct FrameReader: ~Copyable {
         var done = 0
         while done < group.sizeBytes {
             let part = UnsafeMutableRawBufferPointer(rebasing: buffer[done..<group.sizeBytes])
-            guard let count = try? openPack!.descriptor.read(fromAbsoluteOffset: Int64(group.offset + done), into: part),
+            guard
+                let count = try? openPack!.descriptor.read(fromAbsoluteOffset: Int64(group.offset + done), into: part),
                 count > 0
             else { return false }  // not whole, or not readable: storage has it
             done += count

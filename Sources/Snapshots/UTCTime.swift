@@ -25,7 +25,8 @@ public struct UTCTime: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// `20261123T113000Z`
     public var compact: String {
         let f = fields
-        return "\(pad(f.year, 4))\(pad(f.month, 2))\(pad(f.day, 2))T\(pad(f.hour, 2))\(pad(f.minute, 2))\(pad(f.second, 2))Z"
+        return
+            "\(pad(f.year, 4))\(pad(f.month, 2))\(pad(f.day, 2))T\(pad(f.hour, 2))\(pad(f.minute, 2))\(pad(f.second, 2))Z"
     }
 
     /// `2026-11-23T11:30:00Z`, ISO 8601.

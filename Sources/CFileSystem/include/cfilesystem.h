@@ -20,4 +20,7 @@ ssize_t cfs_copy_range(int from, int to, size_t count);
 /* Starts writing these bytes to the disk and does not wait for it: a hint, so nothing is returned. */
 void cfs_start_writeback(int file, off_t offset, off_t count);
 
+/* syncfs(2): waits until all of the file system that holds this descriptor is on disk. */
+int cfs_synchronize(int file);
+
 #endif

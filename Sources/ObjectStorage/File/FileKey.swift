@@ -32,7 +32,9 @@ struct FileKey: Sendable {
 
     /// What keeps `segment` from being the name of a file or directory, if anything.
     static func fault(inSegment segment: Substring.UTF8View) -> String? {
-        if segment.isEmpty { return "a directory cannot hold a key that is empty, or has an empty part between slashes" }
+        if segment.isEmpty {
+            return "a directory cannot hold a key that is empty, or has an empty part between slashes"
+        }
         if segment.elementsEqual(".".utf8) || segment.elementsEqual("..".utf8) {
             return "a key with the part \"\(Substring(segment))\" could leave its storage"
         }

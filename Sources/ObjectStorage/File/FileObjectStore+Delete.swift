@@ -38,7 +38,9 @@ extension FileObjectStore {
                 hasChanged = true
             } catch {
                 // A directory is no object; and one that is not there is no error.
-                if error != .noSuchFileOrDirectory && error != .isDirectory { throw failure(error, "delete", key(name)) }
+                if error != .noSuchFileOrDirectory && error != .isDirectory {
+                    throw failure(error, "delete", key(name))
+                }
             }
         }
         guard hasChanged else { return }

@@ -47,7 +47,8 @@ extension FileObjectStore {
         return writer
     }
 
-    private func commit(_ writer: FileWriter, _ key: ObjectKey, _ mode: PutMode) throws(ObjectStoreError) -> ObjectInfo {
+    private func commit(_ writer: FileWriter, _ key: ObjectKey, _ mode: PutMode) throws(ObjectStoreError) -> ObjectInfo
+    {
         do throws(Errno) {
             if try writer.commit(mode) == .inTwoSteps { noteCreateInTwoSteps() }
         } catch {
@@ -80,9 +81,11 @@ extension FileObjectStore {
         while !rest.isEmpty {
             try check(cancellation, "put", key)
             let step = rest.prefix(Self.stepBytes)
-            do throws(Errno) {
-                try step.withUnsafeBytes { bytes throws(Errno) in try writer.write(bytes) }
-            } catch { throw putFailure(error, key) }
+            var fault: Errno?
+            step.withUnsafeBytes { bytes in
+                do throws(Errno) { try writer.write(bytes) } catch { fault = error }
+            }
+            if let fault { throw putFailure(fault, key) }
             rest = rest.dropFirst(step.count)
         }
     }
@@ -90,15 +93,14 @@ extension FileObjectStore {
     private func copy(
         _ path: String, to writer: FileWriter, _ key: ObjectKey, _ cancellation: BlockingWork.Cancellation
     ) throws(ObjectStoreError) {
-        let source: Descriptor
-        let status: stat
-        do throws(Errno) {
-            source = try Descriptor.open(path, O_RDONLY | O_NONBLOCK)
-            status = try source.status()
-        } catch {
-            throw ObjectStoreError(
+        func unreadable(_ error: Errno) -> ObjectStoreError {
+            ObjectStoreError(
                 error == .permissionDenied ? .denied : .invalid, "\(location): put \(key): read \(path): \(error)")
         }
+        let source: Descriptor
+        do throws(Errno) { source = try Descriptor.open(path, O_RDONLY | O_NONBLOCK) } catch { throw unreadable(error) }
+        let status: stat
+        do throws(Errno) { status = try source.status() } catch { throw unreadable(error) }
         guard status.isRegularFile else { throw invalid("put", key, "\(path) is not a regular file") }
         while true {
             try check(cancellation, "put", key)

@@ -90,7 +90,8 @@ public final class FileObjectStore: ObjectStore {
                     let count = try readPiece(of: file, into: piece, at: range.lowerBound + initializedCount, key)
                     initializedCount += count
                     if count < piece.count {
-                        throw ObjectStoreError(.corrupt, "\(location): get \(key): the file was cut off while it was read")
+                        throw ObjectStoreError(
+                            .corrupt, "\(location): get \(key): the file was cut off while it was read")
                     }
                 }
             } catch { fault = error }

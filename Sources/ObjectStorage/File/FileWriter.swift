@@ -67,10 +67,11 @@ final class FileWriter: @unchecked Sendable {
             }
         }
         if let fault { throw fault }
-        return try buffer.withUnsafeBytes { bytes throws(Errno) in
-            try write(bytes)
-            return bytes.count
+        buffer.withUnsafeBytes { bytes in
+            do throws(Errno) { try write(bytes) } catch { fault = error }
         }
+        if let fault { throw fault }
+        return buffer.count
     }
 
     /// The disk begins with what is there while the rest is still being made, so that the sync at the end is short.

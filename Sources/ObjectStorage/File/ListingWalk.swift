@@ -121,14 +121,12 @@ struct ListingWalk: ~Copyable {
     /// A directory without a file in it, or below it, holds no key: it is what an interrupted delete leaves.
     private func holdsObject(_ directory: borrowing Descriptor) throws(Errno) -> Bool {
         var children: [[UInt8]] = []
-        do throws(Errno) {
-            let stream = try directory.directoryStream()
-            while let (name, type) = try stream.next() {
-                switch try DirectorySnapshot.isDirectory(name, type, in: directory) {
-                case false?: return true
-                case true?: children.append(Array(name) + [UInt8(ascii: "/")])
-                case nil: break
-                }
+        let stream = try directory.directoryStream()
+        while let (name, type) = try stream.next() {
+            switch try DirectorySnapshot.isDirectory(name, type, in: directory) {
+            case false?: return true
+            case true?: children.append(Array(name) + [UInt8(ascii: "/")])
+            case nil: break
             }
         }
         for child in children {
