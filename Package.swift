@@ -82,7 +82,7 @@ let package = Package(
         tests("Digests", ["Digests"]),
         tests("StorageURI", ["StorageURI", "Digests"], exclude: ["Golden"]),
         tests("ObjectStorage", ["ObjectStorage", "StorageURI"]),
-        tests("PostgresFormat", ["PostgresFormat"]),
+        tests("PostgresFormat", ["PostgresFormat", "CChecksum"]),
         tests("Snapshots", ["Snapshots", "ObjectStorage", "PostgresFormat"]),
         tests("Interchange", ["Interchange", "Snapshots", "ObjectStorage", "PostgresFormat"]),
         tests("CommandKit", ["CommandKit", "StorageURI"]),

@@ -56,8 +56,6 @@ struct FieldReader: FieldTransfer {
 struct FieldWriter: FieldTransfer {
     private(set) var bytes: [UInt8]
 
-    init(bytes: [UInt8]) { self.bytes = bytes }
-
     mutating func store<T: FixedWidthInteger & BitwiseCopyable>(_ value: T, at offset: Int) {
         bytes.withUnsafeMutableBytes { $0.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self) }
     }
