@@ -17,7 +17,8 @@ struct CheckpointRecordTests {
     func found(major: Int) throws {
         let options = PostgresCluster.Options(checksums: false, walSegmentMegabytes: 1, configuration: Self.quiet)
         let cluster = try PostgresCluster(major: major, options)
-        for place in Place.allCases {
+        // The layout is the same in all versions: one of them takes every place.
+        for place in major == 15 ? Place.allCases : [.anywhere, .acrossSegments] {
             try cluster.start()
             switch place {
             case .anywhere: try cluster.psql("select txid_current()")

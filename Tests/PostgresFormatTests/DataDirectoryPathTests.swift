@@ -115,7 +115,7 @@ struct DataDirectoryPathTests {
         for fork in ForkKind.allCases { #expect(found["relation \(fork)", default: 0] >= 1, "\(fork)") }
     }
 
-    @Test("a damaged relation map is refused", arguments: [14, 15, 16, 18])
+    @Test("a damaged relation map is refused", arguments: [15, 16])
     func relationMap(major: Int) throws {
         let cluster = try PostgresCluster(major: major)
         let good = try ControlFileTests.read(cluster.dataDirectory + "/global/pg_filenode.map")

@@ -10,7 +10,7 @@ struct PageChecksumTests {
     func real(major: Int) throws {
         let cluster = try PostgresCluster(major: major)
         try cluster.start()
-        try cluster.run("pgbench", ["-i", "-s", "3", "-q"])
+        try cluster.run("pgbench", ["-i", "-s", "1", "-q"])
         try cluster.psql("update pgbench_accounts set abalance = 1 where aid % 3 = 0; vacuum pgbench_accounts;")
         try cluster.psql("create extension pageinspect; checkpoint;")
         let path = try cluster.psql("select pg_relation_filepath('pgbench_accounts')")

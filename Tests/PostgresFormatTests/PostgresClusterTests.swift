@@ -42,4 +42,39 @@ struct PostgresClusterTests {
         #expect(error?.description.contains("no_such_setting") == true)
         #expect(cluster.port == nil)
     }
+
+    private static let abandonedAt = ProcessInfo.processInfo.environment["ZENITH_TEST_ABANDON"]
+
+    /// Runs in a process of its own, below.
+    @Test("(is killed while its server runs)", .enabled(if: abandonedAt != nil))
+    func abandoned() throws {
+        let cluster = try PostgresCluster(major: 15)
+        try cluster.start()
+        let facts = "\(try #require(cluster.postmasterPID)) \(cluster.directory)"
+        try facts.write(toFile: try #require(Self.abandonedAt), atomically: true, encoding: .utf8)
+        sleep(60)
+    }
+
+    @Test("nothing is left behind by tests that are killed", .timeLimit(.minutes(2)))
+    func leavesNothingWhenKilled() throws {
+        let path = NSTemporaryDirectory() + "zenith-abandoned-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        process.arguments = ["--filter", "PostgresClusterTests.*abandoned", "--testing-library", "swift-testing"]
+        process.environment = ProcessInfo.processInfo.environment.merging(["ZENITH_TEST_ABANDON": path]) { $1 }
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        func waitUntil(_ condition: () -> Bool) {
+            for _ in 0..<600 where !condition() { usleep(50_000) }
+        }
+        waitUntil { FileManager.default.fileExists(atPath: path) }
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+        let facts = try String(contentsOfFile: path, encoding: .utf8).split(separator: " ").map(String.init)
+        let remains = ["/proc/" + facts[0], facts[1]]
+        waitUntil { remains.allSatisfy { !FileManager.default.fileExists(atPath: $0) } }
+        for remainder in remains { #expect(!FileManager.default.fileExists(atPath: remainder)) }
+    }
 }

@@ -34,9 +34,12 @@ final class PostgresServer {
         let pidPath = "\(directory)/guardian.\(port)"
         // The signal at the parent's death is for the case that somebody kills the guardian.
         let asUser = PostgresInstallation.asServerUser.dropFirst().dropLast()
-        guardian.executableURL = URL(fileURLWithPath: "/bin/sh")
+        // Threads of the concurrency runtime block all signals, and children inherit that: `wait` would not return.
+        guardian.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         guardian.arguments =
-            ["-c", Self.guardianScript, "guardian", "setpriv"] + asUser + ["--pdeathsig", "QUIT", "--"]
+            ["--default-signal", "/bin/sh", "-c", Self.guardianScript, "guardian", "setpriv"] + asUser + [
+                "--pdeathsig", "QUIT", "--",
+            ]
             + ["\(installation.bin)/postgres", "-D", dataDirectory, "-p", String(port), "-k", directory]
             + ["-c", "listen_addresses=127.0.0.1"] + arguments
         var environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("PG") }

@@ -13,7 +13,8 @@ public func run(
 ) throws -> ShellResult {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = arguments
+    // Threads of the concurrency runtime block all signals, and children would inherit that.
+    process.arguments = ["--default-signal"] + arguments
     var variables = ProcessInfo.processInfo.environment
     for (name, value) in environment { variables[name] = value }
     process.environment = variables
