@@ -93,11 +93,6 @@ struct SettingsReader {
 
 /// A value as a message may show it: short, on one line, without control characters.
 func shown(_ text: some StringProtocol) -> String {
-    let printable = text.unicodeScalars.prefix(80).map { scalar in
-        switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned, .privateUse: "\u{FFFD}"
-        default: String(scalar)
-        }
-    }
+    let printable = text.unicodeScalars.prefix(80).map { $0.isUnprintable ? "\u{FFFD}" : String($0) }
     return "“\(printable.joined())\(text.unicodeScalars.count > 80 ? "…" : "")”"
 }
