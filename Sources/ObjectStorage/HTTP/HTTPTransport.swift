@@ -1,0 +1,56 @@
+public import StorageURI
+
+/// HTTP/1.1 and HTTP/2 by libcurl: one thread drives all transfers, connections are kept and used again.
+///
+/// It follows no redirect by itself, verifies certificates, and reads no environment. Cancelling the task that awaits
+/// an answer ends the transfer at once.
+public final class HTTPTransport: Sendable {
+    private let engine: CurlEngine
+
+    public init(settings: HTTPTransportSettings = HTTPTransportSettings()) {
+        engine = CurlEngine(settings: settings)
+    }
+
+    deinit { engine.submit(.stop) }
+
+    /// Sends a request and gives its answer, whatever the status.
+    public func send(_ request: HTTPRequest) async throws(HTTPError) -> HTTPResponse {
+        let transfer = CurlTransfer(request)
+        let engine = engine
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                transfer.continuation = continuation
+                engine.submit(.start(transfer))
+            }
+        } onCancel: {
+            engine.submit(.cancel(transfer))
+        }
+        return try result.get()
+    }
+}
+
+extension HTTPTransport: HTTPFetcher {
+    /// The most that a credential service may answer.
+    private static let fetchLimit = 1 << 20
+
+    public func fetch(_ request: HTTPFetchRequest) async throws -> HTTPFetchResponse {
+        let response = try await send(
+            HTTPRequest(
+                method: request.method, url: request.url, headers: request.headers,
+                body: request.body.isEmpty ? .none : .bytes(request.body), responseLimit: Self.fetchLimit,
+                deadline: request.timeout, bypassesProxy: Self.isLocalAddress(request.url)))
+        return HTTPFetchResponse(status: response.status, body: response.body)
+    }
+
+    /// Whether a URL names this machine or its link by number. Metadata services live there: a proxy would be asked
+    /// for its own identity, and would see the answer.
+    static func isLocalAddress(_ url: String) -> Bool {
+        // scheme, nothing, authority, path
+        let parts = url.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
+        guard parts.count >= 3, parts[1].isEmpty else { return false }
+        let authority = parts[2].prefix { $0 != "?" && $0 != "#" }
+        let host = authority.split(separator: "@").last.map { $0.lowercased() } ?? ""
+        let localPrefixes = ["169.254.", "127.", "[fe80:", "[fd00:ec2:", "[::1]"]
+        return localPrefixes.contains { host.hasPrefix($0) } || host == "localhost" || host.hasPrefix("localhost:")
+    }
+}

@@ -1,0 +1,90 @@
+public import StorageURI
+import Synchronization
+
+/// Objects in a bucket of Amazon S3, or of any service that speaks its protocol.
+public final class S3ObjectStore: ObjectStore {
+    public let location: StorageLocation
+    let client: S3Client
+    /// Parts and objects under way, over all calls: memory is this many times the part size, and the part in the making.
+    let uploads: AsyncSemaphore
+
+    /// What is known of the service's create-if-absent.
+    enum ConditionalWrites {
+        /// Not yet tried: calls look first, and the first one tries it out.
+        case unknown
+        case honoured
+        /// The service writes whatever is there, or refuses the condition.
+        case missing
+    }
+    let conditionalWrites: Mutex<ConditionalWrites>
+
+    init(
+        location: StorageLocation, options: S3Options, credentials: any AWSCredentialProvider, transport: HTTPTransport
+    ) {
+        self.location = location
+        client = S3Client(options: options, provider: credentials, transport: transport)
+        uploads = AsyncSemaphore(count: options.uploadConcurrency)
+        conditionalWrites = Mutex(options.endpoint.isAmazon ? .honoured : .unknown)
+    }
+
+    /// True until a service has shown that it does not know create-if-absent.
+    public var createsAtomically: Bool { conditionalWrites.withLock { $0 != .missing } }
+
+    // MARK: - Keys
+
+    /// The key in the bucket, below this store's prefix.
+    func fullKey(_ key: ObjectKey) throws(S3Failure) -> String {
+        let full = fullPrefix(key.text)
+        guard !key.text.isEmpty, full.utf8.count <= 1024, !full.utf8.contains(0) else {
+            throw S3Failure(.invalid, "a key has 1 to 1024 bytes, none of them zero")
+        }
+        return full
+    }
+
+    func fullPrefix(_ prefix: String) -> String { location.path.isEmpty ? prefix : "\(location.path)/\(prefix)" }
+
+    // MARK: - Errors
+
+    /// Runs `work` and puts its failure into words: what was done, on what, and with whose credentials.
+    func naming<Value>(
+        _ action: String, _ key: ObjectKey?, _ work: () async throws(S3Failure) -> Value
+    ) async throws(ObjectStoreError) -> Value {
+        do throws(S3Failure) { return try await work() } catch {
+            throw describe(error, action, key)
+        }
+    }
+
+    func describe(_ failure: S3Failure, _ action: String, _ key: ObjectKey?) -> ObjectStoreError {
+        let place = key.map {
+            "\(location)\(location.path.isEmpty && location.description.hasSuffix("/") ? "" : "/")\($0)"
+        }
+        var text = "\(place ?? location.description): \(failure.explanation(bucket: location.container)) \(action)"
+        if failure.code == .denied, let source = client.credentialSource {
+            text += "; credentials came from \(source)"
+        }
+        return ObjectStoreError(failure.code, text, cause: failure.cause)
+    }
+
+    // MARK: - Headers
+
+    /// What every request to an object that we encrypt ourselves needs.
+    var customerKeyHeaders: [(name: String, value: String)] {
+        guard case .customer(let key, let md5) = client.options.encryption else { return [] }
+        return [
+            ("x-amz-server-side-encryption-customer-algorithm", "AES256"),
+            ("x-amz-server-side-encryption-customer-key", key.base64),
+            ("x-amz-server-side-encryption-customer-key-MD5", md5.base64),
+        ]
+    }
+
+    /// What a new object is made with.
+    var creationHeaders: [(name: String, value: String)] {
+        var headers = customerKeyHeaders
+        if case .service(let algorithm, let keyID) = client.options.encryption {
+            headers.append(("x-amz-server-side-encryption", algorithm))
+            if let keyID { headers.append(("x-amz-server-side-encryption-aws-kms-key-id", keyID)) }
+        }
+        if let storageClass = client.options.storageClass { headers.append(("x-amz-storage-class", storageClass)) }
+        return headers
+    }
+}

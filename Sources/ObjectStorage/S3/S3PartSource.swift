@@ -1,0 +1,135 @@
+import StorageURI
+import SystemPackage
+
+/// An object's content, cut into parts. Of a stream it holds one part at a time.
+struct S3PartSource {
+    private enum Source {
+        case bytes([UInt8])
+        case file(OpenFile)
+        case stream(S3StreamReader)
+    }
+    private let source: Source
+    /// The length, where it is known before.
+    private let byteCount: Int?
+    private let partSize: Int
+    private var offset = 0
+    private var partCount = 0
+    private(set) var isAtEnd = false
+
+    /// What services take at most.
+    private static let maximumParts = 10_000
+    private static let mebibyte = 1 << 20
+    /// After how many parts of a stream, whose length is not known, they double in size.
+    private static let partsBeforeDoubling = 2_000
+
+    init(_ body: ObjectBody, partSize: Int) throws(S3Failure) {
+        switch body {
+        case .bytes(let bytes):
+            source = .bytes(bytes)
+            byteCount = bytes.count
+        case .file(let path):
+            do throws(Errno) {
+                let file = try OpenFile(path: path)
+                source = .file(file)
+                byteCount = try file.byteCount()
+            } catch {
+                throw S3Failure(.invalid, "cannot read \(path): \(error)")
+            }
+        case .stream(let pieces):
+            source = .stream(S3StreamReader(pieces))
+            byteCount = nil
+        }
+        let needed = byteCount.map { ($0 + Self.maximumParts - 1) / Self.maximumParts } ?? 0
+        // Whole MiB, so that parts begin where pages of the file do.
+        self.partSize = needed <= partSize ? partSize : ((needed + Self.mebibyte - 1) / Self.mebibyte) * Self.mebibyte
+    }
+
+    /// The next part; nil when there is nothing at all.
+    mutating func next() async throws(S3Failure) -> HTTPBody? {
+        guard !isAtEnd else { return nil }
+        partCount += 1
+        let start = offset
+        switch source {
+        case .bytes(let bytes):
+            let count = min(partSize, bytes.count - start)
+            advance(count, of: bytes.count)
+            return .bytes(bytes, start..<start + count)
+        case .file(let file):
+            let total = byteCount ?? 0
+            let count = min(partSize, total - start)
+            advance(count, of: total)
+            return .file(FileRegion(file: file, offset: start, count: count))
+        case .stream(let reader):
+            let size = partSize << min((partCount - 1) / Self.partsBeforeDoubling, 4)
+            do {
+                let bytes = try await reader.read(size)
+                isAtEnd = try await reader.isAtEnd()
+                offset += bytes.count
+                return bytes.isEmpty ? nil : .bytes(bytes)
+            } catch {
+                if error is CancellationError { throw S3Failure(.unavailable, "cancelled", cause: error) }
+                if let error = error as? ObjectStoreError {
+                    throw S3Failure(error.code, error.action, cause: error.cause)
+                }
+                throw S3Failure(.invalid, "the content could not be produced: \(error)", cause: error)
+            }
+        }
+    }
+
+    private mutating func advance(_ count: Int, of total: Int) {
+        offset += count
+        isAtEnd = offset >= total
+    }
+}
+
+/// Gathers the pieces of a sequence, of any size, into runs of a given size. Used by one task at a time.
+private final class S3StreamReader {
+    private var iterator: any AsyncIteratorProtocol<[UInt8], any Error>
+    /// A piece of which `usedCount` bytes are taken.
+    private var piece: [UInt8] = []
+    private var usedCount = 0
+    private var isFinished = false
+
+    init(_ pieces: any AsyncSequence<[UInt8], any Error> & Sendable) {
+        func begin<Pieces: AsyncSequence>(
+            _ pieces: Pieces
+        ) -> any AsyncIteratorProtocol<[UInt8], any Error>
+        where Pieces.Element == [UInt8], Pieces.Failure == any Error { pieces.makeAsyncIterator() }
+        iterator = begin(pieces)
+    }
+
+    /// `count` bytes, or what is left.
+    func read(_ count: Int) async throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count < count, try await fill() {
+            let taken = min(count - bytes.count, piece.count - usedCount)
+            if bytes.isEmpty, usedCount == 0, taken == piece.count {
+                swap(&bytes, &piece)  // as it is, without a copy, where it is all or the beginning
+                if bytes.count < count { bytes.reserveCapacity(count) }
+            } else {
+                if bytes.isEmpty { bytes.reserveCapacity(count) }
+                bytes.append(contentsOf: piece[usedCount..<usedCount + taken])
+                usedCount += taken
+            }
+            if usedCount >= piece.count {
+                piece = []
+                usedCount = 0
+            }
+        }
+        return bytes
+    }
+
+    func isAtEnd() async throws -> Bool { try await !fill() }
+
+    /// Makes sure that there is something in `piece`. False at the end.
+    private func fill() async throws -> Bool {
+        while usedCount >= piece.count {
+            guard !isFinished, let next = try await iterator.next(isolation: #isolation) else {
+                isFinished = true
+                return false
+            }
+            (piece, usedCount) = (next, 0)
+        }
+        return true
+    }
+}
