@@ -72,7 +72,10 @@ let package = Package(
         library("CommandKit", ["StorageURI", "ObjectStorage", argumentParser, logging, systemPackage, toml]),
         library(
             "PageserverCommands",
-            ["CommandKit", "PageStore", "Interchange", "Snapshots", argumentParser, logging, systemPackage]),
+            [
+                "CommandKit", "PageStore", "Interchange", "Snapshots", "ObjectStorage", "StorageURI", "PostgresFormat",
+                argumentParser, logging, systemPackage,
+            ]),
         executable("zenith", ["PageserverCommands", "CommandKit", argumentParser]),
         executable("pageserver", ["PageserverCommands", "CommandKit", argumentParser], path: "pageserver"),
         executable("safekeeper", ["CommandKit", argumentParser], path: "safekeeper"),

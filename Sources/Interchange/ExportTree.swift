@@ -17,7 +17,7 @@ struct ExportTree: Sendable {
                 if errno == ENOENT { return try claimBelowNewParent(directory) }
                 throw failure("make directory", directory, errno)
             }
-            let names = try entries(of: directory)
+            let names = try directoryEntries(directory)
             if names.contains(LocalExport.marker) {
                 // The marker stays until all else is gone.
                 for name in names where name != LocalExport.marker { try removeTree(directory.appending(name)) }
@@ -154,19 +154,6 @@ struct ExportTree: Sendable {
 
     private func give(_ path: FilePath) throws {
         if let owner, chown(path.string, owner.user, owner.group) != 0 { throw failure("give", path, errno) }
-    }
-
-    private func entries(of directory: FilePath) throws -> [String] {
-        guard let handle = opendir(directory.string) else { throw failure("list", directory, errno) }
-        defer { closedir(handle) }
-        var names: [String] = []
-        while let entry = readdir(handle) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != "." && name != ".." { names.append(name) }
-        }
-        return names
     }
 
     private func failure(_ action: String, _ path: FilePath, _ code: Int32) -> InterchangeError {

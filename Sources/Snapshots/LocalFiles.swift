@@ -88,6 +88,26 @@ public func readFile(_ path: FilePath, limit: Int = 1 << 30) throws -> [UInt8] {
     } catch let error as Errno { throw LocalFileError("read \(path)", error.rawValue) }
 }
 
+/// The names in a directory; none when it is not there.
+public func directoryEntries(_ path: FilePath) throws -> [String] {
+    guard let handle = opendir(path.string) else {
+        guard errno == ENOENT else { throw LocalFileError("list \(path)", errno) }
+        return []
+    }
+    defer { closedir(handle) }
+    var names: [String] = []
+    errno = 0
+    while let entry = readdir(handle) {
+        let name = withUnsafePointer(to: &entry.pointee.d_name) {
+            $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        }
+        if name != "." && name != ".." { names.append(name) }
+        errno = 0
+    }
+    guard errno == 0 else { throw LocalFileError("list \(path)", errno) }
+    return names
+}
+
 /// Removes a directory and all below it, without following links. One that is not there is no error.
 public func removeTree(_ path: FilePath) throws {
     var status = stat()
@@ -96,14 +116,7 @@ public func removeTree(_ path: FilePath) throws {
         return
     }
     if status.st_mode & S_IFMT == S_IFDIR {
-        guard let handle = opendir(path.string) else { throw LocalFileError("list \(path)", errno) }
-        defer { closedir(handle) }
-        while let entry = readdir(handle) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != "." && name != ".." { try removeTree(path.appending(name)) }
-        }
+        for name in try directoryEntries(path) { try removeTree(path.appending(name)) }
         guard rmdir(path.string) == 0 else { throw LocalFileError("remove \(path)", errno) }
     } else {
         guard unlink(path.string) == 0 || errno == ENOENT else { throw LocalFileError("remove \(path)", errno) }

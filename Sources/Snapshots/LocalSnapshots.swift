@@ -37,24 +37,16 @@ public struct LocalSnapshots: Sendable {
         try synchronizeDirectory(target.removingLastComponent())
     }
 
+    /// The timelines that have a directory here.
+    public func timelines() throws -> [TimelineUUID] {
+        try directoryEntries(root).compactMap { TimelineUUID($0) }
+    }
+
     /// The names of the snapshots that have a manifest here, oldest first. Whether it is sound shows when it is read.
     public func names(_ timeline: TimelineUUID) throws -> [SnapshotName] {
-        let directory = snapshotsDirectory(timeline)
-        guard let handle = opendir(directory.string) else {
-            guard errno == ENOENT else { throw LocalFileError("list \(directory)", errno) }
-            return []
-        }
-        defer { closedir(handle) }
-        var names: [SnapshotName] = []
-        while let entry = readdir(handle) {
-            let text = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if let name = SnapshotName(text), access(self.directory(of: name).appending("manifest").string, F_OK) == 0 {
-                names.append(name)
-            }
-        }
-        return names.sorted(by: SnapshotName.precedes)
+        try directoryEntries(snapshotsDirectory(timeline)).compactMap { SnapshotName($0) }
+            .filter { access(directory(of: $0).appending("manifest").string, F_OK) == 0 }
+            .sorted(by: SnapshotName.precedes)
     }
 
     /// The manifest of a local snapshot; throws when it is missing or damaged.

@@ -93,24 +93,55 @@ public struct RepositoryWriter: Sendable {
         _ manifest: Manifest, from directory: FilePath, parallel: Int = 4, progress: any WorkProgress,
         mayCommit: @Sendable () async throws -> Void
     ) async throws {
-        let name = manifest.name
         progress.expect(bytes: manifest.storedBytes)
+        try await putPacks(of: manifest, parallel: parallel, progress) { pack, key in
+            let path = directory.appending(pack.name)
+            try await BlockingWork.run { _ in try checkPack(path, pack) }
+            try await store.put(key, .file(path: path.string), mode: .overwrite)
+        }
+        try await mayCommit()
+        try await commit(manifest)
+    }
+
+    /// Puts a snapshot of another repository into this one, read from wherever its reader finds it.
+    public func copy(_ snapshot: SnapshotReader, parallel: Int = 4, progress: any WorkProgress) async throws {
+        progress.expect(bytes: snapshot.manifest.storedBytes)
+        try await putPacks(of: snapshot.manifest, parallel: parallel, progress) { pack, key in
+            let pieces = PackPieces(pack, snapshot)
+            let stream = AsyncThrowingStream<[UInt8], any Error>(unfolding: { try await pieces.next() })
+            try await store.put(key, .stream(stream), mode: .overwrite)
+        }
+        try await commit(snapshot.manifest)
+    }
+
+    /// Calls `put` for each pack that is not there yet, for some side by side.
+    private func putPacks(
+        of manifest: Manifest, parallel: Int, _ progress: any WorkProgress,
+        _ put: @escaping @Sendable (PackInfo, ObjectKey) async throws -> Void
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            var running = 0
-            for pack in manifest.packs {
-                if running == parallel {
-                    try await group.next()
-                    running -= 1
-                }
+            for (index, pack) in manifest.packs.enumerated() {
+                if index >= parallel { try await group.next() }
                 group.addTask {
-                    try await push(pack, of: name, from: directory)
+                    let key = Repository.key(manifest.name, pack.name)
+                    // The name carries the digest of the content.
+                    if try await size(of: key) != pack.sizeBytes { try await put(pack, key) }
                     progress.advance(bytes: pack.sizeBytes)
                 }
-                running += 1
             }
             try await group.waitForAll()
         }
-        try await mayCommit()
+    }
+
+    private func size(of key: ObjectKey) async throws -> Int? {
+        do { return try await store.head(key).sizeBytes } catch {
+            guard error.code == .notFound else { throw error }
+            return nil
+        }
+    }
+
+    private func commit(_ manifest: Manifest) async throws {
+        let name = manifest.name
         do {
             try await store.put(Repository.key(name, "manifest"), .bytes(manifest.encoded()), mode: .createOnly)
         } catch {
@@ -119,17 +150,6 @@ public struct RepositoryWriter: Sendable {
                 throw RepositoryError.taken("\(location) has another snapshot named \(name)")
             }
         }
-    }
-
-    private func push(_ pack: PackInfo, of name: SnapshotName, from directory: FilePath) async throws {
-        let key = Repository.key(name, pack.name)
-        do {
-            let there = try await store.head(key)
-            if there.sizeBytes == pack.sizeBytes { return }  // the name carries the digest of the content
-        } catch { if error.code != .notFound { throw error } }
-        let path = directory.appending(pack.name)
-        try await BlockingWork.run { _ in try checkPack(path, pack) }
-        try await store.put(key, .file(path: path.string), mode: .overwrite)
     }
 
     /// Removes a snapshot: the manifest first, so that no half of it looks whole.

@@ -2,6 +2,7 @@ import FoundationEssentials
 public import ObjectStorage
 import PostgresFormat
 import StorageURI
+public import SystemPackage
 
 /// What `zenith.json` says: whose repository it is. It claims the prefix for one cluster.
 public struct RepositoryIdentity: Codable, Sendable, Equatable {
@@ -152,6 +153,37 @@ public struct Repository: Sendable {
         } catch { throw RepositoryError.damaged("\(location): \(key): \(error)") }
     }
 
+    /// Copies a snapshot's packs into a local directory, each checked against its digest.
+    public func download(
+        packsOf name: SnapshotName, _ manifest: Manifest, into directory: FilePath, progress: any WorkProgress
+    ) async throws {
+        progress.expect(bytes: manifest.storedBytes)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (index, pack) in manifest.packs.enumerated() {
+                if index >= 4 { try await group.next() }
+                group.addTask {
+                    let path = directory.appending(pack.name)
+                    let descriptor = try FileDescriptor.open(
+                        path, .writeOnly, options: [.create, .truncate], permissions: [.ownerReadWrite])
+                    defer { try? descriptor.close() }
+                    let piece = 8 << 20
+                    for offset in stride(from: 0, to: pack.sizeBytes, by: piece) {
+                        let bytes = try await store.get(Self.key(name, pack.name), range: offset..<offset + piece)
+                        _ = try await BlockingWork.run { _ in try descriptor.writeAll(bytes) }
+                        progress.advance(bytes: bytes.count)
+                    }
+                    try await BlockingWork.run { _ in
+                        try descriptor.synchronize()
+                        do { try checkPack(path, pack) } catch {
+                            throw RepositoryError.damaged("\(location): \(Self.key(name, pack.name)) is damaged")
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
     static func key(_ name: SnapshotName, _ object: String) -> ObjectKey {
         ObjectKey("timelines/\(name.timeline)/snapshots/\(name)/\(object)")
     }
@@ -160,8 +192,13 @@ public struct Repository: Sendable {
 /// A snapshot as a listing shows it.
 public struct SnapshotListing: Sendable {
     public let name: SnapshotName
-    public var storedBytes = 0
+    public var storedBytes: Int
     var hasManifest = false
+
+    public init(name: SnapshotName, storedBytes: Int = 0) {
+        self.name = name
+        self.storedBytes = storedBytes
+    }
 }
 
 func decode<T: Decodable>(_ bytes: [UInt8], _ what: String) throws -> T {

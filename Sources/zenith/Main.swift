@@ -1,2 +1,18 @@
+import ArgumentParser
+import CommandKit
+import PageserverCommands
+
+/// The front end for a whole installation.
+struct Zenith: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "zenith", abstract: "Snapshot-first storage for PostgreSQL.", version: zenithVersion,
+        subcommands: [
+            InitCommand.self, StartCommand.self, StopCommand.self, StatusCommand.self, ExportCommand.self,
+            SnapshotCommand.self,
+        ])
+}
+
 @main
-struct Main { static func main() {} }
+enum Main {
+    static func main() async { await launch(Zenith.self) }
+}

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 public import Logging
 import Synchronization
@@ -74,14 +75,12 @@ public struct LineLogHandler: LogHandler {
     }
 
     public func log(event: LogEvent) {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
         var all = metadata
         if let provided = metadataProvider?.get() { all.merge(provided) { _, new in new } }
         if let given = event.metadata { all.merge(given) { _, new in new } }
         output.write(
             Self.line(
-                time: utcTimestamp(time), level: event.level, label: label, message: event.message.description,
+                time: utcTimestamp(Date()), level: event.level, label: label, message: event.message.description,
                 metadata: all))
     }
 
@@ -104,16 +103,17 @@ public struct LineLogHandler: LogHandler {
 }
 
 /// A time in UTC with milliseconds: `2026-11-23T11:30:00.123Z`.
-func utcTimestamp(_ time: timespec) -> String {
-    var seconds = time.tv_sec
+func utcTimestamp(_ date: Date) -> String {
+    let milliseconds = Int((date.timeIntervalSince1970 * 1000).rounded(.down))
+    var seconds = milliseconds / 1000
     var parts = tm()
     gmtime_r(&seconds, &parts)
     let padded = { (number: Int, width: Int) -> String in
         let digits = String(number)
         return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
-    let date = [(Int(parts.tm_year) + 1900, 4), (Int(parts.tm_mon) + 1, 2), (Int(parts.tm_mday), 2)]
+    let day = [(Int(parts.tm_year) + 1900, 4), (Int(parts.tm_mon) + 1, 2), (Int(parts.tm_mday), 2)]
     let clock = [(Int(parts.tm_hour), 2), (Int(parts.tm_min), 2), (Int(parts.tm_sec), 2)]
-    return date.map { padded($0.0, $0.1) }.joined(separator: "-") + "T"
-        + clock.map { padded($0.0, $0.1) }.joined(separator: ":") + "." + padded(time.tv_nsec / 1_000_000, 3) + "Z"
+    return day.map { padded($0.0, $0.1) }.joined(separator: "-") + "T"
+        + clock.map { padded($0.0, $0.1) }.joined(separator: ":") + "." + padded(milliseconds % 1000, 3) + "Z"
 }

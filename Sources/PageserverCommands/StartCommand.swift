@@ -1,0 +1,145 @@
+public import ArgumentParser
+public import CommandKit
+import Glibc
+import Logging
+import ObjectStorage
+import PageStore
+import Snapshots
+import SystemPackage
+
+/// `start`: runs the pageserver, as a daemon unless told otherwise.
+public struct StartCommand: AsyncParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "start",
+        abstract: "Start the pageserver: it brings what is only here into storage, and works from storage.",
+        discussion: """
+            A daemon by default. With --storage-dest and a directory that is new, init is run first. When the local
+            directory is lost or damaged, all but its zenith.toml, the pageserver goes on from the latest snapshot in
+            storage.
+
+            Examples:
+              zenith start
+              zenith start -D /srv/zenith --foreground
+            """)
+
+    @OptionGroup public var common: CommonOptions
+    @OptionGroup public var storage: StorageOptions
+    @OptionGroup public var source: SnapshotSourceOptions
+    @OptionGroup public var postgres: PostgresOptions
+    @OptionGroup public var ingest: IngestOptions
+    @OptionGroup public var effort: EffortOptions
+    @OptionGroup public var server: ServerOptions
+    @Flag(help: "Stay in the foreground, and log to standard error.")
+    public var foreground = false
+
+    public init() {}
+
+    public func run() async throws {
+        var installation = try Installation(common, [storage, postgres, ingest, effort, server])
+        if !installation.configuration.hasFile, storage.storageDest != nil {
+            var initialize = InitCommand()
+            initialize.common = common
+            initialize.storage = storage
+            initialize.source = source
+            initialize.postgres = postgres
+            initialize.ingest = ingest
+            initialize.effort = effort
+            initialize.server = server
+            initialize.allowCorruptPages = false
+            initialize.label = nil
+            try await initialize.run()
+            installation = try Installation(common, [storage, postgres, ingest, effort, server])
+        }
+        try installation.requireInitialized()
+        if foreground {
+            try await serve(installation)
+        } else {
+            try startDaemon(installation)
+        }
+    }
+
+    private func startDaemon(_ installation: Installation) throws {
+        let directory = installation.directory.path.string
+        if let pid = PidFile.holder(directory: directory, name: Installation.daemonName) {
+            throw CommandFailure(.temporary, "the pageserver runs on \(directory) already (pid \(pid))")
+        }
+        let pid = try Daemon.start(
+            arguments: normalizedOptionNames(Array(CommandLine.arguments.dropFirst())) + ["--foreground"],
+            logFile: installation.logFile)
+        StandardOutput.line("started (pid \(pid)); log: \(installation.logFile)")
+    }
+
+    private func serve(_ installation: Installation) async throws {
+        let output: LogOutput =
+            Readiness.shared.isAwaited ? try LogOutput(path: installation.logFile) : .standardError
+        startLog(level: try installation.configuration.required(Settings.logLevel), to: output)
+        let logger = Logger(label: Installation.daemonName)
+        let lock = try PidFile(directory: installation.directory.path.string, name: Installation.daemonName)
+        defer { withExtendedLifetime(lock) {} }
+        let store = try installation.openStorage()
+        if !store.createsAtomically {
+            logger.warning(
+                "the storage has no create-if-absent: run only one pageserver on it",
+                metadata: ["storage": "\(store.location)"])
+        }
+        let pageserver = Pageserver(
+            directory: installation.directory, store: store, timelineName: installation.configuration[Settings.timeline],
+            owner: "\(hostName()) pid \(getpid())", pid: getpid(), logger: logger)
+        let started = try await pageserver.start()
+        Readiness.shared.ready()
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await pageserver.run(started) }
+                group.addTask {
+                    await awaitTermination(onHangup: {
+                        do { try output.reopen() } catch { logger.error("cannot open the log again: \(error)") }
+                    })
+                }
+                try await group.next()  // the first to end ends the other
+                Readiness.shared.stopping()
+                group.cancelAll()
+                while true {
+                    do {
+                        guard try await group.next() != nil else { break }
+                    } catch { continue }  // interrupted, as asked
+                }
+            }
+        } catch {
+            await pageserver.finish(error: error)
+            throw error
+        }
+        await pageserver.finish(error: nil)
+        logger.info("stopped")
+    }
+}
+
+func hostName() -> String {
+    var buffer = [CChar](repeating: 0, count: 256)
+    return gethostname(&buffer, buffer.count - 1) == 0
+        ? String(decoding: buffer.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self) : "unknown host"
+}
+
+/// `stop`: ends the daemon.
+public struct StopCommand: AsyncParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "stop", abstract: "Stop the pageserver; what was not pushed yet is pushed after the next start.",
+        discussion: """
+            Example:
+              zenith stop --mode fast
+            """)
+
+    @OptionGroup public var common: CommonOptions
+    @Option(help: ArgumentHelp("fast ends it in order, immediate at once, as a crash would.", valueName: "mode"))
+    public var mode = "fast"
+
+    public init() {}
+
+    public func run() async throws {
+        guard let mode = Daemon.StopMode(rawValue: mode) else {
+            throw CommandFailure(.usage, "--mode \(mode) is unknown", hint: "it is fast or immediate")
+        }
+        let directory = common.directory
+        let wasRunning = try Daemon.stop(directory: directory, name: Installation.daemonName, mode: mode)
+        StandardOutput.line(wasRunning ? "stopped" : "no pageserver runs on \(directory)")
+    }
+}

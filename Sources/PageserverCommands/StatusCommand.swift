@@ -1,0 +1,58 @@
+public import ArgumentParser
+public import CommandKit
+import PageStore
+import SystemPackage
+
+/// `status`: how the daemon is.
+public struct StatusCommand: AsyncParsableCommand {
+    public static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Say whether the pageserver runs, and how far it has come.",
+        discussion: """
+            Exits with 0 when it runs and with 1 when it does not.
+
+            Example:
+              zenith status --json
+            """)
+
+    @OptionGroup public var common: CommonOptions
+    @OptionGroup public var output: OutputOptions
+
+    public init() {}
+
+    private struct Report: Encodable {
+        let directory: String
+        let running: Bool
+        let pid: Int32?
+        /// What the daemon said last, also when it is gone.
+        let pageserver: PageserverStatus?
+    }
+
+    public func run() async throws {
+        let installation = try Installation(common)
+        try installation.requireInitialized()
+        let directory = installation.directory
+        let pid = PidFile.holder(directory: directory.path.string, name: Installation.daemonName)
+        let status = PageserverStatus.read(directory.status)
+        if output.json {
+            try printJSON(
+                Report(directory: directory.path.string, running: pid != nil, pid: pid, pageserver: status))
+        } else {
+            StandardOutput.line(pid.map { "running (pid \($0))" } ?? "not running")
+            if let status { describe(status, isRunning: pid != nil) }
+        }
+        if pid == nil { throw ExitCode(ExitStatus.failed.rawValue) }
+    }
+
+    private func describe(_ status: PageserverStatus, isRunning: Bool) {
+        StandardOutput.line("  storage   \(status.storage)")
+        if isRunning { StandardOutput.line("  state     \(status.state)") }
+        if let timeline = status.timeline { StandardOutput.line("  timeline  \(timeline)") }
+        StandardOutput.line("  latest    \(status.latestSnapshot ?? "no snapshot in storage yet")")
+        if let pushing = status.pushing {
+            let done = status.pushedBytes ?? 0
+            let amount = status.pushBytes.map { ", \(describeBytes(done)) of \(describeBytes($0))" } ?? ""
+            StandardOutput.line("  pushing   \(pushing)\(amount)")
+        }
+        if let error = status.lastError { StandardOutput.line("  error     \(error)") }
+    }
+}
