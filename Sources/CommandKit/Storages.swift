@@ -9,7 +9,8 @@ public enum Storages {
     ) throws(CommandFailure) -> StorageLocation {
         do {
             return try StorageLocation(
-                parsing: text, environment: RoleEnvironment(environment, role: role), currentDirectory: absolutePath("."))
+                parsing: text, environment: RoleEnvironment(environment, role: role),
+                currentDirectory: absolutePath("."))
         } catch { throw CommandFailure(.configuration, "\(error)") }
     }
 

@@ -111,7 +111,9 @@ public struct ExportCommand: AsyncParsableCommand {
         guard lsn != nil || time != nil else { return try pickSnapshot(snapshot, from: names, in: repository.location) }
         let newest = try pickSnapshot(nil, from: names, in: repository.location)
         if let lsn {
-            guard let wanted = LSN(lsn) else { throw CommandFailure(.usage, "--lsn \(lsn) is not an LSN like 0/156A8D8") }
+            guard let wanted = LSN(lsn) else {
+                throw CommandFailure(.usage, "--lsn \(lsn) is not an LSN like 0/156A8D8")
+            }
             if let found = names.last(where: { $0.endLSN == wanted }) { return found }
             throw CommandFailure(
                 .failed, "\(repository.location) has no snapshot at LSN \(wanted); the newest is at \(newest.endLSN)",

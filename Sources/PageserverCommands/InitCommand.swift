@@ -132,7 +132,9 @@ struct Initialization {
 
     /// The claim of this `init`, or of the one here before it that was cut short.
     private func ownClaim() throws -> String {
-        if let bytes = try? readFile(installation.directory.claim, limit: 100) { return String(decoding: bytes, as: UTF8.self) }
+        if let bytes = try? readFile(installation.directory.claim, limit: 100) {
+            return String(decoding: bytes, as: UTF8.self)
+        }
         let claim = TimelineUUID().description
         try writeDurably(Array(claim.utf8), to: installation.directory.claim)
         return claim

@@ -133,7 +133,8 @@ extension SnapshotCommand {
                 writer: identity.writer, relationForks: manifest.forks.count, pages: manifest.pageCount,
                 files: manifest.files.filter { $0.kind == .file }.count, logicalBytes: manifest.logicalBytes,
                 storedBytes: manifest.storedBytes, packs: manifest.packs.map(\.name),
-                tablespaces: Dictionary(uniqueKeysWithValues: manifest.tablespaces.map { (String($0.oid), $0.location) }),
+                tablespaces: Dictionary(
+                    uniqueKeysWithValues: manifest.tablespaces.map { (String($0.oid), $0.location) }),
                 corruptPages: manifest.corruptPages.map(\.description))
             if output.json { return try printJSON(details) }
             let rows: [(String, String)] = [
@@ -267,7 +268,9 @@ extension SnapshotCommand {
             let timeline = try await repository.timeline(installation.configuration[Settings.timeline])
             while true {
                 let all = try await installation.snapshots(repository, timeline)
-                if let newest = all.last, newest.isStored { return StandardOutput.line(newest.listing.name.description) }
+                if let newest = all.last, newest.isStored {
+                    return StandardOutput.line(newest.listing.name.description)
+                }
                 guard
                     PidFile.holder(directory: installation.directory.path.string, name: Installation.daemonName) != nil
                 else { throw CommandFailure(.temporary, "the pageserver ended before the snapshot was in storage") }

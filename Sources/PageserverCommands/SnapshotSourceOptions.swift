@@ -15,7 +15,8 @@ public struct SnapshotSourceOptions: ParsableArguments {
     public var snapshotPath: String?
     @Option(
         help: ArgumentHelp(
-            "How the files there are packed: zenith, pgdata, basebackup or walg (default: zenith).", valueName: "format"))
+            "How the files there are packed: zenith, pgdata, basebackup or walg (default: zenith).", valueName: "format"
+        ))
     public var snapshotFormat: String?
     @Option(help: ArgumentHelp("Which snapshot there to take (default: LATEST).", valueName: "name"))
     public var snapshotName: String?

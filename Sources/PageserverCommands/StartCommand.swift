@@ -83,7 +83,8 @@ public struct StartCommand: AsyncParsableCommand {
                 metadata: ["storage": "\(store.location)"])
         }
         let pageserver = Pageserver(
-            directory: installation.directory, store: store, timelineName: installation.configuration[Settings.timeline],
+            directory: installation.directory, store: store,
+            timelineName: installation.configuration[Settings.timeline],
             owner: "\(hostName()) pid \(getpid())", pid: getpid(), logger: logger)
         let started = try await pageserver.start()
         Readiness.shared.ready()

@@ -24,7 +24,8 @@ actor PackPieces {
         sha256!.update(bytes)
         offset += bytes.count
         if offset == pack.sizeBytes, sha256.take()!.finish() != pack.sha256 {
-            throw RepositoryError.damaged("\(pack.name) of snapshot \(snapshot.manifest.name) does not match its digest")
+            throw RepositoryError.damaged(
+                "\(pack.name) of snapshot \(snapshot.manifest.name) does not match its digest")
         }
         return bytes
     }

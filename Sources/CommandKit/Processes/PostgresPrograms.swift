@@ -48,7 +48,8 @@ public struct PostgresPrograms: Sendable {
         let result = try runProgram(command)
         guard result.status == 0 else {
             let lines = result.error.split(whereSeparator: \.isNewline).map(String.init)
-            throw CommandFailure(.failed, "\(program) failed: \(lines.last ?? "status \(result.status)")", details: lines)
+            throw CommandFailure(
+                .failed, "\(program) failed: \(lines.last ?? "status \(result.status)")", details: lines)
         }
     }
 }
