@@ -1,15 +1,15 @@
 import PostgresFormat
-import Snapshots
+public import Snapshots
 
 /// The paths and modes that a snapshot's content has in an exported data directory.
-struct ExportLayout: Sendable {
+public struct ExportLayout: Sendable {
     let manifest: Manifest
     let tablespaceVersionDirectory: String
     /// Of files and directories that the manifest does not name: relations'.
     let fileMode: UInt16
     let directoryMode: UInt16
 
-    init(_ manifest: Manifest) {
+    public init(_ manifest: Manifest) {
         self.manifest = manifest
         tablespaceVersionDirectory = PostgresFormat.tablespaceVersionDirectory(
             major: manifest.identity.postgresMajor, catalogVersion: manifest.identity.catalogVersion)
@@ -26,6 +26,21 @@ struct ExportLayout: Sendable {
     /// How many segment files a fork has. An empty fork has one, of no bytes.
     func segmentCount(_ fork: ForkEntry) -> Int {
         max(1, (Int(fork.blockCount) + manifest.identity.segmentBlocks - 1) / manifest.identity.segmentBlocks)
+    }
+
+    /// Configuration files that a server cannot start without and that the snapshot lacks: Debian's clusters keep theirs
+    /// in `/etc/postgresql`, outside of the data directory.
+    public var generatedFiles: [(path: String, text: String)] {
+        let about = "# Written by an export: the imported data directory had no file of this name.\n"
+        let rules = """
+            local all all peer
+            host all all 127.0.0.1/32 scram-sha-256
+            host all all ::1/128 scram-sha-256
+
+            """
+        return [("postgresql.conf", about), ("pg_hba.conf", about + rules), ("pg_ident.conf", about)].filter { file in
+            !manifest.files.contains { $0.path == file.path }
+        }
     }
 
     /// What decides that a directory is a cluster; written last.

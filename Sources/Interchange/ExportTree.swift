@@ -30,7 +30,7 @@ struct ExportTree: Sendable {
             }
         }
         try give(directory)
-        try writeDurably(
+        try Snapshots.writeDurably(
             Array("An export is being written here, or was cut short. Run it again.\n".utf8),
             to: directory.appending(LocalExport.marker))
     }
@@ -122,9 +122,8 @@ struct ExportTree: Sendable {
         guard cfs_synchronize(descriptor) == 0 else { throw failure("synchronize", path, errno) }
     }
 
-    func writeDecisive(_ path: String, _ content: [UInt8]) throws {
-        let mode = layout.manifest.files.first { $0.path == path }!.mode
-        try writeDurably(
+    func writeDurably(_ path: String, _ content: [UInt8], mode: UInt16) throws {
+        try Snapshots.writeDurably(
             content, to: root.appending(path), mode: FilePermissions(rawValue: CInterop.Mode(mode)))
         try give(root.appending(path))
     }

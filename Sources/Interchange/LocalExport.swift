@@ -62,13 +62,16 @@ public struct LocalExport: Sendable {
                 try await worker.write(groups[index])
             }
         }.flatMap { $0 }
+        for file in layout.generatedFiles {
+            try tree.writeDurably(file.path, Array(file.text.utf8), mode: layout.fileMode)
+        }
         try tree.synchronize()
         for place in tablespaces.outside { try tree.synchronize(FilePath(place.directory)) }
         for path in ExportLayout.decisive {
             guard let content = decisive.first(where: { $0.path == path })?.content else {
                 throw InterchangeError.corrupt("snapshot \(manifest.name) holds no \(path)")
             }
-            try tree.writeDecisive(path, content)
+            try tree.writeDurably(path, content, mode: manifest.files.first { $0.path == path }!.mode)
         }
         for place in tablespaces.outside { try tree.release(FilePath(place.directory)) }
         try tree.release(root)

@@ -41,6 +41,9 @@ public struct ObjectExport: Sendable {
             let lines = manifest.tablespaces.map { "\($0.oid) \($0.location)\n" }.joined()
             try await store.put("tablespace_map", .bytes(Array(lines.utf8)), mode: .overwrite)
         }
+        for file in layout.generatedFiles {
+            try await store.put(ObjectKey(file.path), .bytes(Array(file.text.utf8)), mode: .overwrite)
+        }
         try await put(last, to: store)
         try await store.delete([Self.marker])
     }

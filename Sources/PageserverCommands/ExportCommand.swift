@@ -87,6 +87,12 @@ public struct ExportCommand: AsyncParsableCommand {
             }
         }
         StandardOutput.line("exported \(name) to \(location)")
+        let generated = format == .pgdata ? ExportLayout(manifest).generatedFiles.map(\.path) : []
+        if !generated.isEmpty {
+            StandardOutput.line(
+                "  the imported data directory had no \(generated.joined(separator: ", ")) (Debian keeps them in "
+                    + "/etc/postgresql): minimal ones were written")
+        }
         if format == .pgdata, location.scheme == .file {
             StandardOutput.line("  start it with: pg_ctl -D \(location.path) start")
         }
