@@ -11,10 +11,10 @@ struct SettingsReader {
         faults.append(SettingFault(variable: variable, problem: problem))
     }
 
-    mutating func text(_ declaration: EnvironmentVariable) -> RoleEnvironment.Value? {
+    mutating func text(_ declaration: EnvironmentVariable, mayHaveLines: Bool = false) -> RoleEnvironment.Value? {
         guard let value = environment.value(declaration) else { return nil }
         origins[declaration.name] = value.variable
-        if value.text.utf8.contains(where: { $0 < 0x20 && $0 != 0x0A || $0 == 0x7F }) {
+        if value.text.utf8.contains(where: { $0 < 0x20 && !($0 == 0x0A && mayHaveLines) || $0 == 0x7F }) {
             fault(value.variable, "contains a control character")
             return nil
         }

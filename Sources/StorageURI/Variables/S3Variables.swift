@@ -28,7 +28,7 @@ public enum S3Variables {
     // How objects are written.
     static let partSize = EnvironmentVariable(
         "S3_MAX_PART_SIZE", "Size of a part of a multipart upload; an object up to this size is sent in one request.",
-        unit: "bytes, or with KiB, MiB, GiB", default: "16 MiB")
+        unit: "bytes, or with KiB, MiB, GiB", default: "20 MiB")
     static let uploadConcurrency = EnvironmentVariable(
         "UPLOAD_CONCURRENCY", "Parts of one object sent at once. Memory is this times the part size.", unit: "count",
         default: "4")
