@@ -12,7 +12,6 @@ let strict: [SwiftSetting] = [
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
-let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
 
 /// A library of `Sources/`, with every strict setting on.
 func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -41,7 +40,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
-        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
         // System libraries and C.
@@ -50,6 +48,7 @@ let package = Package(
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "CChecksum", cSettings: [.unsafeFlags(["-O3"])]),
         .target(name: "CFileSystem"),
+        .target(name: "CProcess"),
 
         // Storage.
         library("Digests", ["COpenSSL"]),
@@ -69,7 +68,7 @@ let package = Package(
             ["Snapshots", "StorageURI", "ObjectStorage", "PostgresFormat", "CFileSystem", systemPackage]),
 
         // The executables.
-        library("CommandKit", ["StorageURI", "ObjectStorage", argumentParser, logging, systemPackage, toml]),
+        library("CommandKit", ["StorageURI", "ObjectStorage", "CProcess", argumentParser, logging, systemPackage]),
         library(
             "PageserverCommands",
             [
@@ -88,7 +87,7 @@ let package = Package(
         tests("PostgresFormat", ["PostgresFormat", "CChecksum"]),
         tests("Snapshots", ["Snapshots", "ObjectStorage", "PostgresFormat"]),
         tests("Interchange", ["Interchange", "Snapshots", "ObjectStorage", "PostgresFormat"]),
-        tests("CommandKit", ["CommandKit", "StorageURI"]),
+        tests("CommandKit", ["CommandKit", "StorageURI", "ObjectStorage", argumentParser, logging, systemPackage]),
         tests("EndToEnd", []),
     ],
     swiftLanguageModes: [.v6]

@@ -44,7 +44,7 @@ extension CommandFailure {
         switch error {
         case let known as any CommandFailureConvertible: self = known.commandFailure
         case let error as ObjectStoreError: self.init(error)
-        case let error as Errno: self.init(error)
+        case let error as Errno: self.init(error, nil)  // without the second argument it would call itself
         case is CancellationError: self.init(.temporary, "interrupted")
         default: self.init(.failed, String(describing: error))
         }

@@ -1,6 +1,5 @@
 import Logging
 import SystemPackage
-import TOMLKit
 
 /// The effective settings of one installation, each with where its value came from.
 ///
@@ -11,14 +10,14 @@ public struct Configuration: Sendable {
     public enum Origin: Sendable, Hashable, CustomStringConvertible {
         case option(String)
         case environment(String)
-        case file(path: String, line: Int?)
+        case file(path: String, line: Int)
         case standard
 
         public var description: String {
             switch self {
             case .option(let name): "option \(name)"
             case .environment(let name): "environment \(name)"
-            case .file(let path, let line): "file \(path)" + (line.map { ":\($0)" } ?? "")
+            case .file(let path, let line): "file \(path):\(line)"
             case .standard: "default"
             }
         }
@@ -97,7 +96,7 @@ public struct Configuration: Sendable {
                     case .option(let name): optionFaults.append("\(name) \(error.reason)")
                     case .environment(let name): faults.append("\(name) \(error.reason)")
                     case .file(let path, let line):
-                        faults.append("\(path)\(line.map { ":\($0)" } ?? ""): \(declaration.key) \(error.reason)")
+                        faults.append("\(path):\(line): \(declaration.key) \(error.reason)")
                     case .standard: break
                     }
                 }

@@ -1,45 +1,38 @@
-import TOMLKit
-
 /// `DIR/zenith.toml`: how it is read and written.
 public enum ConfigurationFile {
     /// What a file says, faults included.
     struct Content {
         let path: String
-        var values: [String: (text: String, line: Int?)] = [:]
+        var values: [String: (text: String, line: Int)] = [:]
         var faults: [String] = []
     }
 
-    /// Takes what is right and lists what is wrong. Only a file that is no TOML at all has a single fault.
+    /// Takes what is right and lists what is wrong, in the order of lines.
     static func parse(_ text: String, path: String) -> Content {
         var content = Content(path: path)
-        let table: TOMLTable
-        do {
-            table = try TOMLTable(string: text)
-        } catch let error as TOMLParseError {
-            content.faults.append("\(path):\(error.source.begin.line): \(error.description)")
-            return content
-        } catch {
-            content.faults.append("\(path): \(error)")
-            return content
-        }
-        for (key, value) in table {
-            let line = lineNumber(of: key, in: text)
-            let place = path + (line.map { ":\($0)" } ?? "")
+        let document = TOMLDocument(text)
+        var faults = document.faults.map { (line: $0.line, text: $0.problem) }
+        for table in document.tables { faults.append((table.line, unknownKey(table.path.joined(separator: ".")))) }
+        for entry in document.entries {
+            let key = entry.path.joined(separator: ".")
+            // Below an unknown table nothing is known: one fault is enough.
+            if document.tables.contains(where: { entry.path.starts(with: $0.path) }) { continue }
             guard let declaration = Settings.all.first(where: { $0.key == key }) else {
-                content.faults.append("\(place): \(unknownKey(key))")
+                faults.append((entry.line, unknownKey(key)))
                 continue
             }
             if declaration.isSecret {
-                content.faults.append(
-                    "\(place): \(key) is a secret and has no place in a file; set \(declaration.environmentName)")
-            } else if let text = value.tomlValue.string ?? value.tomlValue.int.map(String.init) {
-                content.values[key] = (text, line)
-            } else {
-                content.faults.append("\(place): \(key) needs a text or a number, not a \(value.tomlValue.type)")
+                faults.append(
+                    (entry.line, "\(key) is a secret and has no place in a file; set \(declaration.environmentName)"))
+                continue
+            }
+            switch entry.value {
+            case .string(let value): content.values[key] = (value, entry.line)
+            case .integer(let value): content.values[key] = (String(value), entry.line)
+            default: faults.append((entry.line, "\(key) needs a text or a number, not a \(entry.value.kind)"))
             }
         }
-        // A table has no order that a reader would know; lines have.
-        content.faults.sort { lineBehind(path, $0) < lineBehind(path, $1) }
+        content.faults = faults.sorted { $0.line < $1.line }.map { "\(path):\($0.line): \($0.text.onOneLine)" }
         return content
     }
 
@@ -49,21 +42,6 @@ public enum ConfigurationFile {
         }
         let nearest = nearestName(to: key, among: Settings.all.map(\.key)).map { "; did you mean \($0)?" } ?? ""
         return "unknown key \(key)\(nearest)"
-    }
-
-    private static func lineBehind(_ path: String, _ fault: String) -> Int {
-        Int(fault.dropFirst(path.count + 1).prefix { $0.isNumber }) ?? 0
-    }
-
-    /// The line that gives `key`, or opens the table of that name.
-    private static func lineNumber(of key: String, in text: String) -> Int? {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        let index = lines.firstIndex { line in
-            let bare = line.drop { " \t[\"'".contains($0) }
-            guard bare.hasPrefix(key) else { return false }
-            return bare.dropFirst(key.count).first { !" \t\"'".contains($0) }.map { "=.]".contains($0) } ?? false
-        }
-        return index.map { $0 + 1 }
     }
 
     /// The text of a file with these values; each setting is explained, and those without a value are commented out.
@@ -78,10 +56,9 @@ public enum ConfigurationFile {
             lines += ["", "# \(about)."]
             if let value = values[declaration.key] {
                 lines.append("\(declaration.key) = \(literal(value, of: declaration))")
-            } else if let example = declaration.defaultWords == nil ? declaration.defaultText : declaration.example {
+            } else if let example = (declaration.defaultWords == nil ? declaration.defaultText : nil) ?? declaration.example
+            {
                 lines.append("#\(declaration.key) = \(literal(example, of: declaration))")
-            } else {
-                lines.append("#\(declaration.key) =")
             }
         }
         return lines.joined(separator: "\n") + "\n"

@@ -33,13 +33,13 @@ public struct Setting<Value: SettingValue>: SettingDeclaration {
     }
 
     /// The value of this text.
-    public func parse(_ text: String) throws(SettingFault) -> Value {
+    public func parse(_ text: String) throws(ValueFault) -> Value {
         let value = try Value(settingText: text)
-        if let reason = check(value) { throw SettingFault(reason) }
+        if let reason = check(value) { throw ValueFault(reason) }
         return value
     }
 
-    public func normalized(_ text: String) throws(SettingFault) -> String { try parse(text).settingText }
+    public func normalized(_ text: String) throws(ValueFault) -> String { try parse(text).settingText }
     public var typeName: String { Value.typeName }
     public var defaultText: String? { defaultValue?.settingText }
 }
@@ -54,7 +54,7 @@ public protocol SettingDeclaration: Sendable {
     var example: String? { get }
     var isSecret: Bool { get }
     /// The text as the type prints it, or why it is no value.
-    func normalized(_ text: String) throws(SettingFault) -> String
+    func normalized(_ text: String) throws(ValueFault) -> String
 }
 
 extension SettingDeclaration {

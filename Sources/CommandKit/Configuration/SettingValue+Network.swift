@@ -12,22 +12,22 @@ public struct HostPort: SettingValue, Hashable {
         self.port = port
     }
 
-    public init(settingText text: String) throws(SettingFault) {
+    public init(settingText text: String) throws(ValueFault) {
         guard let colon = text.lastIndex(of: ":") else {
-            throw SettingFault("'\(text)' has no port; write host:port, such as 127.0.0.1:9898")
+            throw ValueFault("'\(text)' has no port; write host:port, such as 127.0.0.1:9898")
         }
         var host = text[..<colon]
         if host.hasPrefix("[") && host.hasSuffix("]") {
             host = host.dropFirst().dropLast()
         } else if host.contains(":") {
-            throw SettingFault("'\(text)' is not host:port; an IPv6 address stands in brackets, such as [::1]:9898")
+            throw ValueFault("'\(text)' is not host:port; an IPv6 address stands in brackets, such as [::1]:9898")
         }
         let digits = text[text.index(after: colon)...]
         guard let port = UInt16(digits), digits.allSatisfy({ $0.isASCII && $0.isNumber }) else {
-            throw SettingFault("'\(text)' has no port between 0 and 65535 behind its colon")
+            throw ValueFault("'\(text)' has no port between 0 and 65535 behind its colon")
         }
         guard !host.isEmpty, !host.contains(where: { $0.isWhitespace || $0 == "/" }) else {
-            throw SettingFault("'\(text)' has no host before its colon; * listens on all addresses")
+            throw ValueFault("'\(text)' has no host before its colon; * listens on all addresses")
         }
         self.init(host: String(host), port: port)
     }
@@ -37,10 +37,10 @@ public struct HostPort: SettingValue, Hashable {
 
 extension Logger.Level: SettingValue {
     public static var typeName: String { "log level" }
-    public init(settingText text: String) throws(SettingFault) {
+    public init(settingText text: String) throws(ValueFault) {
         guard let level = Logger.Level(rawValue: text.lowercased()) else {
             let names = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-            throw SettingFault("'\(text)' is none of \(names)")
+            throw ValueFault("'\(text)' is none of \(names)")
         }
         self = level
     }
@@ -54,10 +54,10 @@ public struct ConnectionInfo: SettingValue, Hashable {
     public static var typeName: String { "connection" }
     public let text: String
 
-    public init(settingText text: String) throws(SettingFault) {
+    public init(settingText text: String) throws(ValueFault) {
         self.text = try String(settingText: text)
         guard !Self.holdsPassword(text) else {
-            throw SettingFault("has a password in it; pass that by PGPASSWORD, or by a password file and PGPASSFILE")
+            throw ValueFault("has a password in it; pass that by PGPASSWORD, or by a password file and PGPASSFILE")
         }
     }
 
@@ -103,7 +103,7 @@ public struct StorageText: SettingValue, Hashable {
     public static var typeName: String { "storage" }
     public let text: String
 
-    public init(settingText text: String) throws(SettingFault) {
+    public init(settingText text: String) throws(ValueFault) {
         self.text = try String(settingText: text)
     }
 

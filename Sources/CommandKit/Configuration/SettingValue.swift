@@ -1,5 +1,5 @@
 /// Why a text is no value of a setting, in words that fit behind the key: "needs a unit, such as 5min".
-public struct SettingFault: Error, Sendable, Equatable {
+public struct ValueFault: Error, Sendable, Equatable {
     public let reason: String
     public init(_ reason: String) { self.reason = reason }
 }
@@ -9,16 +9,16 @@ public struct SettingFault: Error, Sendable, Equatable {
 public protocol SettingValue: Sendable {
     /// What the documentation calls this type.
     static var typeName: String { get }
-    init(settingText text: String) throws(SettingFault)
+    init(settingText text: String) throws(ValueFault)
     var settingText: String { get }
 }
 
 extension String: SettingValue {
     public static var typeName: String { "text" }
-    public init(settingText text: String) throws(SettingFault) {
-        guard !text.isEmpty else { throw SettingFault("is empty") }
+    public init(settingText text: String) throws(ValueFault) {
+        guard !text.isEmpty else { throw ValueFault("is empty") }
         guard !text.unicodeScalars.contains(where: { $0.value < 0x20 }) else {
-            throw SettingFault("has a control character in it")
+            throw ValueFault("has a control character in it")
         }
         self = text
     }
@@ -27,8 +27,8 @@ extension String: SettingValue {
 
 extension Int: SettingValue {
     public static var typeName: String { "number" }
-    public init(settingText text: String) throws(SettingFault) {
-        guard let number = Int(text) else { throw SettingFault("'\(text)' is not a whole number") }
+    public init(settingText text: String) throws(ValueFault) {
+        guard let number = Int(text) else { throw ValueFault("'\(text)' is not a whole number") }
         self = number
     }
     public var settingText: String { String(self) }
@@ -42,7 +42,7 @@ extension Duration: SettingValue {
         ("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000), ("ms", 1_000), ("us", 1),
     ]
 
-    public init(settingText text: String) throws(SettingFault) {
+    public init(settingText text: String) throws(ValueFault) {
         let microseconds = try parseQuantity(
             text, units: Self.units.map { ($0.name, $0.microseconds) }, example: "30s or 5min")
         self = .microseconds(microseconds)
@@ -67,7 +67,7 @@ public struct ByteSize: SettingValue, Hashable, Comparable {
         ("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10), ("B", 1),
     ]
 
-    public init(settingText text: String) throws(SettingFault) {
+    public init(settingText text: String) throws(ValueFault) {
         bytes = try parseQuantity(text, units: Self.units.map { ($0.name, $0.factor) }, example: "64MB or 1GB")
     }
 
@@ -82,21 +82,21 @@ public struct ByteSize: SettingValue, Hashable, Comparable {
 /// `number unit`, a space between them or none; 0 needs no unit. The result is in the smallest unit.
 private func parseQuantity(
     _ text: String, units: [(name: String, factor: Int)], example: String
-) throws(SettingFault) -> Int {
+) throws(ValueFault) -> Int {
     let digits = text.prefix { $0.isASCII && $0.isNumber }
-    guard !digits.isEmpty else { throw SettingFault("'\(text)' does not begin with a number, such as \(example)") }
-    guard let number = Int(digits) else { throw SettingFault("'\(text)' is too large") }
+    guard !digits.isEmpty else { throw ValueFault("'\(text)' does not begin with a number, such as \(example)") }
+    guard let number = Int(digits) else { throw ValueFault("'\(text)' is too large") }
     let unit = text.dropFirst(digits.count).drop { $0 == " " }
     if unit.isEmpty {
-        guard number == 0 else { throw SettingFault("'\(text)' needs a unit, such as \(example)") }
+        guard number == 0 else { throw ValueFault("'\(text)' needs a unit, such as \(example)") }
         return 0
     }
     guard let factor = units.first(where: { $0.name == unit })?.factor else {
         let names = units.reversed().map(\.name).joined(separator: ", ")
-        throw SettingFault("'\(text)' has an unknown unit '\(unit)'; units are \(names)")
+        throw ValueFault("'\(text)' has an unknown unit '\(unit)'; units are \(names)")
     }
     let (product, overflow) = number.multipliedReportingOverflow(by: factor)
-    guard !overflow else { throw SettingFault("'\(text)' is too large") }
+    guard !overflow else { throw ValueFault("'\(text)' is too large") }
     return product
 }
 

@@ -1,112 +1,124 @@
 import Glibc
 import SystemPackage
 
-/// POSIX_SPAWN_SETSID of glibc's spawn.h, which shows it only with _GNU_SOURCE.
-private let setsidFlag: Int16 = 0x80
-
-/// Starts and stops this program as a daemon.
+/// Starting and stopping a process that outlives the command.
 public enum Daemon {
-    /// How a daemon is asked to end.
+    /// How `stop` ends a daemon.
     public enum StopMode: String, Sendable, CaseIterable {
-        /// SIGTERM: it finishes what it is writing.
+        /// Asks it to finish what it holds in its hands, and waits.
         case fast
-        /// SIGKILL: at once, as a crash would.
+        /// Kills it: what it had not finished is done again at the next start.
         case immediate
     }
 
-    /// Runs this program again in the background with `arguments`, in a session of its own, and waits until it says
-    /// that it is ready.
+    /// Runs this program again, detached from the terminal, and waits until it says that it serves.
     ///
-    /// - Parameter logFile: Where its standard output and error go, at the end of what is there.
-    /// - Returns: Its process number.
-    /// - Throws: The failure that the new process reports, with its exit code.
-    public static func start(arguments: [String], logFile: String) throws(CommandFailure) -> Int32 {
-        var pipes: [Int32] = [0, 0]
-        guard pipe(&pipes) == 0 else { throw CommandFailure(Errno(rawValue: errno), "pipe") }
-        let (readEnd, writeEnd) = (pipes[0], pipes[1])
-        for end in pipes { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        defer { close(readEnd) }
-        let inherited: Int32 = 3
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, logFile, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-        posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        posix_spawn_file_actions_adddup2(&actions, writeEnd, inherited)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        posix_spawnattr_setflags(&attributes, setsidFlag)
-
-        let program = CommandLine.arguments[0]
-        var environment = environmentVariables()
-        environment[Readiness.variable] = String(inherited)
-        var pid: pid_t = 0
-        let code = withCStrings([program] + arguments) { argv in
-            withCStrings(environment.map { "\($0.key)=\($0.value)" }) { envp in
-                posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, argv, envp)
-            }
+    /// The new process leads a session of its own, reads from /dev/null and writes both its outputs to the log. Its
+    /// first word comes through an inherited pipe: `Readiness.shared.ready()`, or the failure that `launch` reports.
+    ///
+    /// It blocks: the command that starts a daemon has nothing else to do.
+    ///
+    /// - Parameters:
+    ///   - arguments: The command line without the program's name; it has to make the command stay in the foreground.
+    ///   - logFile: Appended to.
+    ///   - timeout: How long to wait.
+    /// - Returns: The process id.
+    /// - Throws: The daemon's own failure with its exit code; `.temporary` when it is still starting at the end of
+    ///   `timeout` (it goes on); `.failed` when it died without a word.
+    public static func start(
+        arguments: [String], logFile: String, timeout: Duration = .seconds(60)
+    ) throws(CommandFailure) -> Int32 {
+        let log = try openLog(logFile)
+        defer { close(log) }
+        let (reading, writing) = try makePipe()
+        defer { close(reading) }
+        let pid: Int32
+        do {
+            defer { close(writing) }
+            var spawn = Spawn(program: ownExecutable(), arguments: [CommandLine.arguments[0]] + arguments)
+            spawn.environment = environmentVariables()
+            spawn.environment[Readiness.variable] = "3"
+            spawn.startsSession = true
+            spawn.files = [nil, log, log, writing]
+            pid = try spawn.start()
         }
-        close(writeEnd)
-        guard code == 0 else { throw CommandFailure(Errno(rawValue: code), "cannot start the daemon") }
-        let answer = readToEnd(readEnd)
-        if answer == "ready" { return pid }
-        throw failure(answer, pid, logFile)
+        try waitUntilReady(reading, pid: pid, logFile: logFile, seconds: timeout.components.seconds)
+        return pid
     }
 
-    /// Asks the daemon that holds the pid file to end, and waits until it has.
+    private static func waitUntilReady(
+        _ file: Int32, pid: Int32, logFile: String, seconds: Int64
+    ) throws(CommandFailure) {
+        let deadline = monotonicSeconds() + Double(seconds)
+        var word: [UInt8] = []
+        while true {
+            guard monotonicSeconds() < deadline else {
+                throw CommandFailure(
+                    .temporary, "process \(pid) is still starting after \(seconds) s",
+                    hint: "it goes on; look into \(logFile)")
+            }
+            var poller = pollfd(fd: file, events: Int16(POLLIN), revents: 0)
+            guard poll(&poller, 1, 100) > 0 else { continue }
+            var piece = [UInt8](repeating: 0, count: 4096)
+            let count = read(file, &piece, piece.count)
+            if count < 0 && errno == EINTR { continue }
+            if count <= 0 { break }
+            word += piece[..<count]
+            if word.count > 64 << 10 { break }
+        }
+        let text = String(decoding: word, as: UTF8.self)
+        if text == "ready" { return }
+        // It is about to end, or has: its status must not be left for nobody to collect.
+        let ending = waitForEnd(pid)
+        if let failure = Readiness.failure(from: text) { throw failure }
+        throw CommandFailure(
+            .failed, "process \(pid) ended before it was ready: \(ending)", hint: "look into \(logFile)")
+    }
+
+    private static func waitForEnd(_ pid: Int32) -> String {
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        return describeEnding(status)
+    }
+
+    /// Ends the process that holds `DIR/<name>.pid`, and waits until it has. It blocks, as `start` does.
     ///
     /// - Returns: False when none was running.
-    public static func stop(directory: String, name: String, mode: StopMode, timeoutSeconds: Int = 60)
-        throws(CommandFailure) -> Bool
-    {
+    /// - Throws: `.temporary` when it has not ended after `timeout`; it may still do so.
+    public static func stop(
+        directory: String, name: String, mode: StopMode = .fast, timeout: Duration = .seconds(60)
+    ) throws(CommandFailure) -> Bool {
         guard let pid = PidFile.holder(directory: directory, name: name) else { return false }
         guard kill(pid, mode == .fast ? SIGTERM : SIGKILL) == 0 || errno == ESRCH else {
-            throw CommandFailure(Errno(rawValue: errno), "cannot stop \(name) (pid \(pid))")
+            throw CommandFailure(Errno(rawValue: errno), "cannot stop \(name) (process \(pid))")
         }
-        for _ in 0..<timeoutSeconds * 20 {
-            if PidFile.holder(directory: directory, name: name) != pid { return true }
+        let seconds = timeout.components.seconds
+        let deadline = monotonicSeconds() + Double(seconds)
+        // The lock falls with the process: there is no moment at which it is gone and the lock is not.
+        while PidFile.holder(directory: directory, name: name) == pid {
+            guard monotonicSeconds() < deadline else {
+                throw CommandFailure(
+                    .temporary, "\(name) (process \(pid)) has not ended after \(seconds) s",
+                    hint: "it may be finishing a transfer: wait, or stop it with --mode immediate")
+            }
             usleep(50_000)
         }
-        throw CommandFailure(
-            .temporary, "\(name) (pid \(pid)) has not ended within \(timeoutSeconds) s",
-            hint: "it may be finishing a transfer: wait, or stop it with --mode immediate")
+        return true
     }
 
-    /// What the new process said, or how it ended without a word.
-    private static func failure(_ answer: String, _ pid: pid_t, _ logFile: String) -> CommandFailure {
-        var status: Int32 = 0
-        waitpid(pid, &status, 0)
-        let lines = answer.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
-        if lines.count == 2, lines[0].hasPrefix("failed "), let code = Int32(lines[0].dropFirst(7)),
-            let exit = ExitStatus(rawValue: code)
-        {
-            let text = lines[1].split(separator: "\n").map { $0.trimmingPrefix("  ") }
-            return CommandFailure(exit, String(text.first ?? ""), details: text.dropFirst().map(String.init))
-        }
-        return CommandFailure(.failed, "the daemon ended before it was ready", hint: "its log is \(logFile)")
+    /// The program that this process runs, by a path that stays when it is started again.
+    static func ownExecutable() -> String {
+        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink("/proc/self/exe", &buffer, buffer.count)
+        let path = count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : ""
+        // A program that was replaced while it ran has no name any more, but can still be started.
+        return access(path, X_OK) == 0 ? path : "/proc/self/exe"
     }
 
-    private static func readToEnd(_ file: Int32) -> String {
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        while true {
-            let count = read(file, &buffer, buffer.count)
-            if count > 0 {
-                bytes += buffer[0..<count]
-            } else if count == 0 || errno != EINTR {
-                return String(decoding: bytes, as: UTF8.self)
-            }
+    /// For a daemon's standard output and error.
+    private static func openLog(_ path: String) throws(CommandFailure) -> Int32 {
+        do { return try systemCall { open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600) } } catch {
+            throw CommandFailure(error, "cannot open the log file \(path)")
         }
     }
-}
-
-/// Calls `body` with a null-terminated array of C strings, as `exec` takes it.
-func withCStrings<Result>(
-    _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) throws -> Result
-) rethrows -> Result {
-    let pointers = strings.map { strdup($0) } + [nil]
-    defer { for pointer in pointers { free(pointer) } }
-    return try body(pointers)
 }

@@ -38,6 +38,21 @@ public final class Readiness: Sendable {
     /// The daemon has begun to shut down.
     public func stopping() { notifyServiceManager("STOPPING=1") }
 
+    /// The failure that `failed` told; nil when the text is something else.
+    static func failure(from text: String) -> CommandFailure? {
+        var lines = text.split(separator: "\n").map(String.init)
+        guard let first = lines.first, first.hasPrefix("failed "), lines.count > 1,
+            let status = Int32(first.dropFirst("failed ".count)).flatMap(ExitStatus.init)
+        else { return nil }
+        lines.removeFirst()
+        let message = lines.removeFirst()
+        let mark = "hint: "
+        let hint = lines.last.flatMap { $0.hasPrefix(mark) ? String($0.dropFirst(mark.count)) : nil }
+        if hint != nil { lines.removeLast() }
+        let details = lines.map { $0.hasPrefix("  ") ? String($0.dropFirst(2)) : $0 }
+        return CommandFailure(status, message, details: details, hint: hint)
+    }
+
     private func tell(_ text: String) {
         pipe.withLock { file in
             guard let open = file else { return }

@@ -1,17 +1,48 @@
-@preconcurrency import Dispatch
+import Dispatch
 import Glibc
 
-/// Waits for SIGTERM or SIGINT. SIGHUP calls `onHangup` and goes on.
-public func awaitTermination(onHangup: @escaping @Sendable () -> Void) async {
-    let queue = DispatchQueue(label: "signals")
-    let (stream, continuation) = AsyncStream<Void>.makeStream()
-    let sources = [SIGTERM, SIGINT, SIGHUP].map { number in
-        signal(number, SIG_IGN)  // the dispatch source sees it all the same
-        let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-        source.setEventHandler { if number == SIGHUP { onHangup() } else { continuation.yield() } }
-        source.resume()
-        return source
+/// A signal that a daemon acts on.
+public enum DaemonSignal: Int32, Sendable, CaseIterable {
+    /// Open the log file again, read what can be read again.
+    case hangUp = 1
+    /// From the terminal.
+    case interrupt = 2
+    /// Shut down.
+    case terminate = 15
+}
+
+/// The signals that arrive from now on, in order. From here on they no longer end the process by themselves.
+public func daemonSignals() -> AsyncStream<DaemonSignal> {
+    AsyncStream(bufferingPolicy: .bufferingNewest(16)) { continuation in
+        let sources = SignalSources { continuation.yield($0) }
+        continuation.onTermination = { _ in sources.cancel() }
     }
-    defer { for source in sources { source.cancel() } }
-    for await _ in stream { return }
+}
+
+/// Waits for a signal to shut down. Each SIGHUP calls `onHangup`, and the waiting goes on.
+public func awaitTermination(onHangup: @escaping @Sendable () -> Void) async {
+    for await signal in daemonSignals() {
+        guard signal == .hangUp else { return }
+        onHangup()
+    }
+}
+
+/// - Note: The sources are made once and cancelled from one place; libdispatch guards them itself.
+private final class SignalSources: @unchecked Sendable {
+    private let sources: [any DispatchSourceSignal]
+
+    init(_ handler: @escaping @Sendable (DaemonSignal) -> Void) {
+        let queue = DispatchQueue(label: "signals")
+        sources = DaemonSignal.allCases.map { wanted in
+            signal(wanted.rawValue, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: wanted.rawValue, queue: queue)
+            source.setEventHandler { handler(wanted) }
+            source.resume()
+            return source
+        }
+    }
+
+    func cancel() {
+        for source in sources { source.cancel() }
+    }
 }
