@@ -225,7 +225,7 @@ struct Initialization {
         }
         defer { try? removeTree(data) }
         let cluster = data.appending("data")
-        try programs.run(
+        try await programs.run(
             "initdb",
             ["-D", cluster.string, "--data-checksums", "--auth-host=scram-sha-256", "--auth-local=peer", "--no-sync"])
         return try await body(cluster)

@@ -56,7 +56,8 @@ public enum ConfigurationFile {
             lines += ["", "# \(about)."]
             if let value = values[declaration.key] {
                 lines.append("\(declaration.key) = \(literal(value, of: declaration))")
-            } else if let example = (declaration.defaultWords == nil ? declaration.defaultText : nil) ?? declaration.example
+            } else if let example = (declaration.defaultWords == nil ? declaration.defaultText : nil)
+                ?? declaration.example
             {
                 lines.append("#\(declaration.key) = \(literal(example, of: declaration))")
             }

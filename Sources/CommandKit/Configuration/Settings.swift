@@ -28,7 +28,8 @@ public enum Settings {
         "listen_pg", "Address for PostgreSQL's replication protocol", default: HostPort(host: "127.0.0.1", port: 6400))
     public static let workers = Setting<Int>(
         "workers", "Workers that pack, hash and transfer at the same time", default: processorCount(),
-        defaultWords: "the number of processors", example: "4", check: { (1...1024).contains($0) ? nil : "is not in 1 … 1024" })
+        defaultWords: "the number of processors", example: "4",
+        check: { (1...1024).contains($0) ? nil : "is not in 1 … 1024" })
     public static let compressionLevel = Setting<Int>(
         "compression_level", "Level of zstd, from -7, fast, to 19, small", default: 1,
         check: { (-7...19).contains($0) ? nil : "is not in -7 … 19" })

@@ -103,7 +103,8 @@ extension TOMLReader {
         guard let digits = withoutUnderscores(text), let first = unsigned.first, first.isNumber,
             unsigned.allSatisfy({ "0123456789_.eE+-".contains($0) }),
             first != "0" || unsigned.dropFirst().first?.isNumber != true,
-            unsigned.contains(where: { ".eE".contains($0) }), !digits.contains(".e"), !digits.contains(".E"), digits.last != "."
+            unsigned.contains(where: { ".eE".contains($0) }), !digits.contains(".e"), !digits.contains(".E"),
+            digits.last != "."
         else { return nil }
         return Double(digits)
     }
