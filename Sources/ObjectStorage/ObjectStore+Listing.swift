@@ -32,13 +32,6 @@ public struct ObjectSequence: AsyncSequence, Sendable {
     fileprivate let after: ObjectKey?
     fileprivate let pageCount: Int
 
-    fileprivate init(store: any ReadableStore, prefix: String, after: ObjectKey?, pageCount: Int) {
-        self.store = store
-        self.prefix = prefix
-        self.after = after
-        self.pageCount = pageCount
-    }
-
     public func makeAsyncIterator() -> Iterator { Iterator(self) }
 
     public struct Iterator: AsyncIteratorProtocol {

@@ -1,18 +1,40 @@
 public import StorageURI
 
-/// From a location to the store that keeps it: one line a backend.
+/// The backends: which store serves which kind of location.
 public enum ObjectStores {
-    /// Opens a storage. Nothing is asked of it yet.
+    /// A backend: makes the store of a location, with what the environment says to its role. Nothing is sent yet.
+    private typealias Backend = @Sendable (StorageLocation, RoleEnvironment) throws -> any ObjectStore
+
+    /// One line a backend.
+    private static let backends: [StorageScheme: Backend] = [
+        .file: { location, _ in FileObjectStore(root: location.path, location: location) }
+    ]
+
+    /// The schemes that `open` knows.
+    public static var supportedSchemes: [StorageScheme] {
+        StorageScheme.allCases.filter { backends[$0] != nil }
+    }
+
+    /// The store of `location`. It is not contacted: what the location or the environment gets wrong shows here, and
+    /// what the service refuses at the first call.
     ///
-    /// - Parameter environment: Where the settings and credentials of the storage's role are looked up.
-    /// - Throws: `ObjectStoreError` with `.invalid` for a storage whose transport is not there yet.
-    public static func open(
-        _ location: StorageLocation, environment: RoleEnvironment
-    ) throws -> any ObjectStore {
-        switch location.scheme {
-        case .file: return FileObjectStore(root: location.path, location: location)
-        case .s3, .gs, .azure, .swift, .oss, .ssh:
-            throw ObjectStoreError(.invalid, "\(location): \(location.scheme.rawValue):// is not yet supported")
+    /// - Throws: `SettingsError` with all that is wrong with the environment; `ObjectStoreError.invalid` for a scheme
+    ///   without a backend.
+    public static func open(_ location: StorageLocation, environment: RoleEnvironment) throws -> any ObjectStore {
+        guard let backend = backends[location.scheme] else {
+            let known = supportedSchemes.map(\.rawValue).joined(separator: ", ")
+            throw ObjectStoreError(
+                .invalid,
+                "\(location): storage of the kind \(location.scheme.rawValue):// is not yet supported (supported: \(known))"
+            )
         }
+        return try backend(location, environment)
+    }
+
+    /// The store of `location`, for what must not write there.
+    ///
+    /// - Throws: As `open` does.
+    public static func openReadOnly(_ location: StorageLocation, environment: RoleEnvironment) throws -> ReadOnlyStore {
+        ReadOnlyStore(try open(location, environment: environment))
     }
 }
