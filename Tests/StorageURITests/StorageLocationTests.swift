@@ -141,4 +141,10 @@ struct StorageLocationTests {
         let error = try #require(refusal(text))
         #expect(!error.description.contains("hunter2"), "\(error)")
     }
+
+    @Test("a message shows the location as it was given")
+    func messageShowsLocation() {
+        #expect(refusal("s4://bucket/prefix")?.description.contains("s4://bucket/prefix") == true)
+        #expect(refusal("s3://key:word@bucket/prefix")?.description.contains("s3://…@bucket/prefix") == true)
+    }
 }

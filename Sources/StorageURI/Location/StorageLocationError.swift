@@ -31,17 +31,25 @@ public struct StorageLocationError: Error, Sendable, Equatable, CustomStringConv
             start += "…@"
             rest = rest[rest.index(after: at)...]
         } else if let at = start.unicodeScalars.lastIndex(of: "@") {
-            start = "…\(start.unicodeScalars[at...])"
+            start = "…" + plain(start.unicodeScalars[at...])
         }
         if let mark = rest.firstIndex(where: { $0 == "?" || $0 == "#" }) {
-            return shown("\(start)\(rest[..<mark])\(rest[mark])…")
+            return shown(start + plain(rest[...mark]) + "…")
         }
         let authority = rest.prefix { $0 != "/" }
         if let colon = authority.firstIndex(of: ":"), !start.isEmpty, !authority.starts(with: ["["]) {
             let port = authority[authority.index(after: colon)...]
             // What is no port may be a key's secret.
-            if port.count > 5 { return shown("\(start)\(authority[...colon])…\(rest[authority.endIndex...])") }
+            if port.count > 5 {
+                return shown(start + plain(authority[...colon]) + "…" + plain(rest[authority.endIndex...]))
+            }
         }
-        return shown("\(start)\(rest)")
+        return shown(start + plain(rest))
+    }
+
+    private static func plain(_ scalars: some Sequence<Unicode.Scalar>) -> String {
+        var view = String.UnicodeScalarView()
+        view.append(contentsOf: scalars)
+        return String(view)
     }
 }
