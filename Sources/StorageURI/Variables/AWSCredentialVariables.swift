@@ -47,8 +47,8 @@ enum AWSCredentialVariables {
         "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", .credential, "`IPv6` for the service's IPv6 address.",
         unit: "`IPv4` or `IPv6`", default: "IPv4")
     static let metadataV1Disabled = EnvironmentVariable(
-        "AWS_EC2_METADATA_V1_DISABLED", .credential, "Never fall back to the metadata service without session token.",
-        unit: "true or false", default: "false")
+        "AWS_EC2_METADATA_V1_DISABLED", .setting, "Use version 2 of the metadata service only.",
+        support: .withoutEffect("version 1 is never used"))
 
     static let stsEndpoint = EnvironmentVariable(
         "AWS_ENDPOINT_URL_STS", .endpoint, "The STS service, which role and web identity go to.", unit: "URL",
