@@ -71,7 +71,9 @@ public final class FaultProxy: Sendable {
     }
 
     /// Replaces the rules. The first that fits a request and is not used up befalls it.
-    public func set(_ rules: Rule...) async throws {
+    public func set(_ rules: Rule...) async throws { try await set(rules) }
+
+    public func set(_ rules: [Rule]) async throws {
         let line = String(decoding: try JSONEncoder().encode(rules), as: UTF8.self)
         _ = try await ChildProcess.blocking { [child] in try child.ask(line) }
     }

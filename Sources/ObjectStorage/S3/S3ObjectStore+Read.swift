@@ -60,7 +60,8 @@ extension S3ObjectStore {
                 }
             } catch {
                 var failure = error
-                if failure.status == 416, download.received.isEmpty { return [] }  // begins at the object's end or behind it
+                // It begins at the object's end or behind it.
+                if failure.status == 416, download.received.isEmpty { return [] }
                 if let partial = failure.partial, (200..<300).contains(partial.status), failure.isRetryable {
                     let before = download.received.count
                     try download.take(partial, isWhole: false)
