@@ -83,7 +83,7 @@ let package = Package(
         .target(name: "TestSupport", dependencies: [systemPackage], path: "Tests/TestSupport", swiftSettings: strict),
         tests("Digests", ["Digests"]),
         tests("StorageURI", ["StorageURI", "Digests"], exclude: ["Golden"]),
-        tests("ObjectStorage", ["ObjectStorage", "StorageURI"]),
+        tests("ObjectStorage", ["ObjectStorage", "StorageURI", "Digests"]),
         tests("PostgresFormat", ["PostgresFormat", "CChecksum"]),
         tests("Snapshots", ["Snapshots", "ObjectStorage", "PostgresFormat"]),
         tests("Interchange", ["Interchange", "Snapshots", "ObjectStorage", "PostgresFormat"]),

@@ -45,6 +45,8 @@ public final class FaultProxy: Sendable {
         public static func answer(_ status: Int, _ code: String, headers: [String: String] = [:]) -> Rule {
             Rule(status: status, headers: headers, body: error(code))
         }
+        /// An answer of any content.
+        public static func content(_ status: Int, _ body: String) -> Rule { Rule(status: status, body: body) }
         /// The connection breaks before the request is read.
         public static let resetRequest = Rule(reset: "request")
         /// The service has done the work, but the connection breaks and its answer is lost.

@@ -61,6 +61,9 @@ public struct S3TestServer: Sendable {
         }
     }
 
+    /// A port of the loopback address that nobody listens on just now.
+    public static func freePort() throws -> Int { try freePorts(1)[0] }
+
     /// Ports of the loopback address that nobody listens on just now.
     static func freePorts(_ count: Int) throws -> [Int] {
         var sockets: [Int32] = []

@@ -140,7 +140,7 @@ final class CurlEngine: @unchecked Sendable {
             curl_multi_remove_handle(multi, handle)
             active[handle] = nil
             let error = transfer.cancellation()
-            recycle(handle, of: transfer)
+            retire(handle, of: transfer, isReusable: false)
             transfer.finish(.failure(error))
         } else if let index = waiting.firstIndex(where: { $0 === transfer }) {
             waiting.remove(at: index)
@@ -163,13 +163,13 @@ final class CurlEngine: @unchecked Sendable {
             return
         }
         if let problem = transfer.configure(handle, settings) {
-            recycle(handle, of: transfer)
+            retire(handle, of: transfer, isReusable: false)
             transfer.finish(.failure(HTTPError(.invalid, problem)))
             return
         }
         let code = curl_multi_add_handle(multi, handle)
         guard code == CURLM_OK else {
-            recycle(handle, of: transfer)
+            retire(handle, of: transfer, isReusable: false)
             transfer.finish(.failure(HTTPError(.invalid, String(cString: curl_multi_strerror(code)))))
             return
         }
@@ -187,19 +187,22 @@ final class CurlEngine: @unchecked Sendable {
                 continue
             }
             let result = transfer.result(code)
-            recycle(handle, of: transfer)
+            retire(handle, of: transfer, isReusable: code == CURLE_OK)
             transfer.finish(result)
         }
         return count
     }
 
-    private func recycle(_ handle: UnsafeMutableRawPointer, of transfer: CurlTransfer) {
-        curl_easy_reset(handle)  // before what it points at goes
-        transfer.release()
-        if idleHandles.count < Self.idleHandleLimit {
+    /// Keeps the handle for another transfer, or frees it. One whose transfer failed is freed: libcurl 7.88 takes no
+    /// options any more on a handle that failed to find a host.
+    private func retire(_ handle: UnsafeMutableRawPointer, of transfer: CurlTransfer, isReusable: Bool) {
+        // The handle lets go of what it points at before that goes.
+        if isReusable, idleHandles.count < Self.idleHandleLimit {
+            curl_easy_reset(handle)
             idleHandles.append(handle)
         } else {
             curl_easy_cleanup(handle)
         }
+        transfer.release()
     }
 }

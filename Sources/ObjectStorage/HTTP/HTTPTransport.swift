@@ -50,7 +50,10 @@ extension HTTPTransport: HTTPFetcher {
         guard parts.count >= 3, parts[1].isEmpty else { return false }
         let authority = parts[2].prefix { $0 != "?" && $0 != "#" }
         let host = authority.split(separator: "@").last.map { $0.lowercased() } ?? ""
-        let localPrefixes = ["169.254.", "127.", "[fe80:", "[fd00:ec2:", "[::1]"]
-        return localPrefixes.contains { host.hasPrefix($0) } || host == "localhost" || host.hasPrefix("localhost:")
+        if host.hasPrefix("[") { return ["[::1]", "[fe80:", "[fd00:ec2:"].contains { host.hasPrefix($0) } }
+        let name = host.prefix { $0 != ":" }
+        let numbers = name.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
+        guard numbers.count == 4, !numbers.contains(nil) else { return name == "localhost" }
+        return numbers[0] == 127 || (numbers[0] == 169 && numbers[1] == 254)
     }
 }

@@ -103,7 +103,9 @@ extension S3Failure {
         case (507, _): return .full
         case (_, "NoSuchUpload"): return .unavailable  // removed by somebody: to be sent anew
         case (404, _), (_, "NoSuchKey"), (_, "NoSuchBucket"): return .notFound
-        case (401, _), (403, _), (_, "ExpiredToken"), (_, "InvalidToken"), (_, "AccessDenied"): return .denied
+        case (401, _), (403, _), (_, "ExpiredToken"), (_, "ExpiredTokenException"), (_, "TokenRefreshRequired"),
+            (_, "InvalidToken"), (_, "AccessDenied"):
+            return .denied
         case (412, _), (_, "PreconditionFailed"): return .alreadyExists
         case (501, _): return .invalid
         case (500..., _): return .unavailable

@@ -28,6 +28,10 @@ public final class S3ObjectStore: ObjectStore {
     }
 
     /// True until a service has shown that it does not know create-if-absent.
+    ///
+    /// What a service that knows it makes of writers at the same moment is its own affair. Amazon lets one win. Others
+    /// look before an object arrives, or before its parts are joined, and not again: OpenStack Swift always, SeaweedFS
+    /// and Ceph for objects in parts. There, writers that look at the same moment may all win, the last one's staying.
     public var createsAtomically: Bool { conditionalWrites.withLock { $0 != .missing } }
 
     // MARK: - Keys

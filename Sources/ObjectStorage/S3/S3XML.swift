@@ -38,10 +38,11 @@ private struct S3XMLReader {
             defer { text.removeAll(keepingCapacity: true) }
             if text.isEmpty { return true }
             guard let string = String(validating: text, as: UTF8.self) else { return false }
-            if path.isEmpty { return string.utf8.allSatisfy { $0 <= 0x20 } || string == "\u{FEFF}" }
+            if path.isEmpty { return string.utf8.allSatisfy { $0 <= 0x20 } }
             path[path.count - 1].text += string
             return true
         }
+        _ = skips("\u{FEFF}")
         while position < bytes.count {
             let byte = bytes[position]
             if byte == UInt8(ascii: "&") {

@@ -1,0 +1,137 @@
+import Foundation
+import StorageURI
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import ObjectStorage
+
+/// What a service tells a client to correct, and the client corrects by itself.
+@Suite("S3 corrections", .timeLimit(.minutes(2)))
+struct S3CorrectionTests {
+    /// Counts how often the keys are asked for anew.
+    private final class CountingCredentials: AWSCredentialProvider {
+        let refreshes = Atomic<Int>(0)
+        let keys: AWSCredentials
+        init(_ server: S3TestServer) {
+            keys = AWSCredentials(
+                accessKeyID: server.accessKeyID, secretAccessKey: Secret(server.secretAccessKey), source: "the test")
+        }
+        func credentials(refresh: Bool) async throws -> AWSCredentials {
+            if refresh { refreshes.add(1, ordering: .relaxed) }
+            return keys
+        }
+    }
+
+    @Test("the region that the service names is used from then on")
+    func region() async throws {
+        // Swift's S3 takes no signature for another region than its own.
+        let store = try await S3TestService.swift.server.store(prefix: uniquePrefix()) { $0.region = "eu-west-9" }
+        await expectFailure(.notFound) { try await store.head("none") }
+        try await store.put("a", .bytes([1, 2]), mode: .createOnly)
+        #expect(try await store.get("a", range: nil) == [1, 2])
+    }
+
+    @Test("a redirect to another region is followed, once")
+    func redirect() async throws {
+        let server = try await S3TestService.seaweed.server
+        let proxy = try await FaultProxy(to: server.authority)
+        let store = server.store(prefix: uniquePrefix(), through: proxy) { $0.region = "eu-west-1" }
+        let redirect = FaultProxy.Rule.answer(
+            301, "PermanentRedirect", headers: ["x-amz-bucket-region": "us-west-2"])
+        try await proxy.set(redirect.on("PUT"))
+        try await store.put("a", .bytes([1, 2]), mode: .overwrite)
+        try await proxy.set(redirect.on("GET", times: 10))
+        await expectFailure(.invalid) { try await store.get("a", range: nil) }
+        #expect(try await proxy.counts() == [1])
+    }
+
+    @Test("keys that the service calls expired are renewed", arguments: ["ExpiredToken", "ExpiredTokenException"])
+    func expired(code: String) async throws {
+        let server = try await S3TestService.seaweed.server
+        let proxy = try await FaultProxy(to: server.authority)
+        let keys = CountingCredentials(server)
+        let store = S3ObjectStore(
+            location: StorageLocation(scheme: .s3, container: server.bucket, path: uniquePrefix()),
+            options: server.options(authority: proxy.authority), credentials: keys, transport: HTTPTransport())
+        try await proxy.set(.answer(400, code).on("PUT"))
+        try await store.put("a", .bytes([1, 2]), mode: .overwrite)
+        #expect(keys.refreshes.load(ordering: .relaxed) == 1)
+        try await proxy.set(.answer(400, code).on("GET", times: 10))
+        await expectFailure(.denied) { try await store.get("a", range: nil) }
+        #expect(try await proxy.counts() == [2])
+    }
+
+    @Test("the service's clock is taken over, once", arguments: S3TestService.allCases)
+    func clock(service: S3TestService) async throws {
+        let server = try await service.server
+        let proxy = try await FaultProxy(to: server.authority)
+        let store = server.store(prefix: uniquePrefix(), through: proxy)
+        func skewed(by seconds: Double) -> FaultProxy.Rule {
+            let formatter = DateFormatter()
+            formatter.locale = Locale(identifier: "en_US_POSIX")
+            formatter.timeZone = TimeZone(identifier: "GMT")
+            formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+            let date = formatter.string(from: Date().addingTimeInterval(seconds))
+            return .answer(403, "RequestTimeTooSkewed", headers: ["Date": date])
+        }
+        // Services allow for some minutes.
+        try await proxy.set(skewed(by: 120).on("PUT"))
+        try await store.put("a", .bytes([1, 2]), mode: .overwrite)
+        #expect(try await proxy.counts() == [1])
+        // A clock that is nowhere near is refused by the real service, and the failure is told.
+        try await proxy.set(skewed(by: -86_400).on("GET"))
+        await expectFailure(.denied) { try await store.get("a", range: nil) }
+    }
+
+    @Test("a service without conditional writes is found out")
+    func noConditions() async throws {
+        let server = try await S3TestService.seaweed.server
+        let proxy = try await FaultProxy(to: server.authority)
+        let store = server.store(prefix: uniquePrefix(), through: proxy) { $0.uploadConcurrency = 1 }
+        try await proxy.set(.answer(501, "NotImplemented").on("PUT"))
+        try await store.put("a", .bytes([1]), mode: .createOnly)
+        #expect(!store.createsAtomically)
+        await expectFailure(.alreadyExists) { try await store.put("a", .bytes([2]), mode: .createOnly) }
+        #expect(try await store.get("a", range: nil) == [1])
+
+        // The same when parts are joined.
+        let large = testBytes(5 << 20 + 1)
+        try await proxy.set(.answer(501, "NotImplemented").on("POST", "uploadId="))
+        try await store.put("b", .bytes(large), mode: .createOnly)
+        #expect(try await store.get("b", range: nil) == large)
+        await expectFailure(.alreadyExists) { try await store.put("b", .bytes(large), mode: .createOnly) }
+    }
+
+    @Test("a conflict of two writers is tried again", arguments: S3TestService.allCases)
+    func conflict(service: S3TestService) async throws {
+        let server = try await service.server
+        let proxy = try await FaultProxy(to: server.authority)
+        let store = server.store(prefix: uniquePrefix(), through: proxy)
+        try await proxy.set(.answer(409, "ConditionalRequestConflict").on("PUT", times: 2))
+        try await store.put("a", .bytes([1]), mode: .createOnly)
+        #expect(try await proxy.counts() == [2])
+    }
+
+    @Test("the key that could not be deleted is named, and a passing fault is not fatal")
+    func deletionFaults() async throws {
+        let server = try await S3TestService.seaweed.server
+        let proxy = try await FaultProxy(to: server.authority)
+        let prefix = uniquePrefix()
+        let store = server.store(prefix: prefix, through: proxy)
+        for key in ["a", "b"] as [ObjectKey] { try await store.put(key, .bytes([1]), mode: .overwrite) }
+        func answer(_ code: String) -> FaultProxy.Rule {
+            .content(
+                200,
+                "<DeleteResult><Error><Key>\(prefix)/b</Key><Code>\(code)</Code><Message>No.</Message></Error></DeleteResult>"
+            )
+        }
+        try await proxy.set(answer("AccessDenied").on("POST", "delete="))
+        let failure = await expectFailure(.denied) { try await store.delete(["a", "b"]) }
+        #expect(failure?.description.contains("\(prefix)/b: access denied") == true, "\(failure?.description ?? "")")
+        try await proxy.set(answer("InternalError").on("POST", "delete="))
+        try await store.delete(["a", "b"])
+        // The made-up answer says that "a" is gone; "b" was asked for again.
+        #expect(try await store.exists("b") == false)
+    }
+}
