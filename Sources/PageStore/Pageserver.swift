@@ -50,7 +50,11 @@ public actor Pageserver {
         let generation = try await writer.claimGeneration(timeline, owner: owner)
         let stored = try await repository.snapshots(timeline).map(\.name)
         var unpushed: [Manifest] = []
-        for name in try directory.snapshots.names(timeline) where !stored.contains(name) {
+        for name in try directory.snapshots.unpushed(timeline) {
+            guard !stored.contains(name) else {
+                try directory.snapshots.markPushed(name)  // the answer to an earlier push was lost
+                continue
+            }
             do { unpushed.append(try directory.snapshots.manifest(name)) } catch {
                 guard !stored.isEmpty else { throw RepositoryError.damaged("local snapshot \(name): \(error)") }
                 logger.error(
@@ -136,6 +140,7 @@ public actor Pageserver {
         ) {
             try await started.writer.checkGeneration(started.timeline, started.generation)
         }
+        try directory.snapshots.markPushed(manifest.name)
         logger.info("pushed", metadata: ["snapshot": "\(manifest.name)"])
         (status.pushing, status.pushedBytes, status.pushBytes, status.lastError) = (nil, nil, nil, nil)
         show(manifest.name)

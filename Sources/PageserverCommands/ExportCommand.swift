@@ -57,7 +57,7 @@ public struct ExportCommand: AsyncParsableCommand {
         let names = try await installation.snapshots(repository, timeline).map(\.listing.name)
         let name = try choose(from: names, repository)
         let manifest = try await installation.manifest(name, in: repository)
-        let reader = installation.reader(of: manifest, in: repository)
+        let reader = try installation.reader(of: manifest, in: repository)
         let location = try Storages.location(path, role: .snapshot)
         let format = target.format ?? .zenith
         guard mapping.isEmpty || (format == .pgdata && location.scheme == .file) else {
@@ -86,6 +86,7 @@ public struct ExportCommand: AsyncParsableCommand {
                 throw CommandFailure(.usage, "--snapshot-format \(format.rawValue) is not supported yet")
             }
         }
+        if let problem = reader.cacheProblem { StandardError.line("zenith: warning: \(problem)") }
         StandardOutput.line("exported \(name) to \(location)")
         let generated = format == .pgdata ? ExportLayout(manifest).generatedFiles.map(\.path) : []
         if !generated.isEmpty {

@@ -39,10 +39,13 @@ struct Installation {
     func makePool() throws -> WorkerPool { WorkerPool(width: try configuration.required(Settings.workers)) }
 
     /// A reader of a snapshot: what is sound in the local directory is read there, the rest in storage.
-    func reader(of manifest: Manifest, in repository: Repository) -> SnapshotReader {
+    func reader(of manifest: Manifest, in repository: Repository) throws -> SnapshotReader {
         let local = directory.snapshots.directory(of: manifest.name)
         // A storage on this machine's disks needs no second copy on them.
-        let cache = repository.store.location.scheme == .file ? nil : FrameCache()
+        let limit = try configuration.required(Settings.cacheSize).bytes
+        let cache =
+            repository.store.location.scheme == .file || !configuration.hasFile
+            ? nil : FrameCache(root: directory.snapshots.root, limitBytes: limit)
         return SnapshotReader(manifest: manifest, local: local, repository: repository, cache: cache)
     }
 
@@ -58,7 +61,7 @@ struct Installation {
     )] {
         let stored = try await repository.snapshots(timeline)
         var all = stored.map { (listing: $0, isStored: true) }
-        for name in try directory.snapshots.names(timeline) where !stored.contains(where: { $0.name == name }) {
+        for name in try directory.snapshots.unpushed(timeline) where !stored.contains(where: { $0.name == name }) {
             let storedBytes = (try? directory.snapshots.manifest(name).storedBytes) ?? 0
             all.append((SnapshotListing(name: name, storedBytes: storedBytes), false))
         }

@@ -49,6 +49,16 @@ public struct LocalSnapshots: Sendable {
             .sorted(by: SnapshotName.precedes)
     }
 
+    /// Snapshots that have not been brought into storage from here.
+    public func unpushed(_ timeline: TimelineUUID) throws -> [SnapshotName] {
+        try names(timeline).filter { access(pushedMark($0).string, F_OK) != 0 }
+    }
+
+    /// Notes that a snapshot has been in storage: should it be missing there one day, it was deleted.
+    public func markPushed(_ name: SnapshotName) throws { try writeDurably([], to: pushedMark(name)) }
+
+    private func pushedMark(_ name: SnapshotName) -> FilePath { directory(of: name).appending("pushed") }
+
     /// The manifest of a local snapshot; throws when it is missing or damaged.
     public func manifest(_ name: SnapshotName) throws -> Manifest {
         let path = directory(of: name).appending("manifest")

@@ -1,6 +1,5 @@
 import ObjectStorage
 import StorageURI
-import Synchronization
 public import SystemPackage
 
 /// One snapshot and where its packs are: a local directory, whole, in part or damaged, and storage behind it.
@@ -20,33 +19,9 @@ public struct SnapshotReader: Sendable {
         self.repository = repository
         self.cache = cache
     }
-}
 
-/// Writes frames that were read from storage into the local copies of their packs. A pack file there has the pack's
-/// length and holes where nothing was kept; each frame's CRC tells whether it is there, so no index is needed.
-public final class FrameCache: Sendable {
-    private let failure = Mutex<String?>(nil)
-
-    public init() {}
-
-    /// Why nothing is kept any more; nil as long as it works. The cache is a convenience: a full disk ends it, not the
-    /// read.
-    public var problem: String? { failure.withLock { $0 } }
-
-    func keep(_ bytes: [UInt8], at offset: Int, of pack: PackInfo, in directory: FilePath) {
-        guard problem == nil else { return }
-        do {
-            try makeDirectories(directory)
-            let descriptor = try FileDescriptor.open(
-                directory.appending(pack.name), .readWrite, options: [.create], permissions: [.ownerReadWrite])
-            try descriptor.closeAfter {
-                if try descriptor.seek(offset: 0, from: .end) < Int64(pack.sizeBytes) {
-                    try descriptor.resize(to: Int64(pack.sizeBytes))
-                }
-                _ = try bytes.withUnsafeBytes { try descriptor.writeAll(toAbsoluteOffset: Int64(offset), $0) }
-            }
-        } catch { failure.withLock { $0 = "keeping \(pack.name) in \(directory): \(error)" } }
-    }
+    /// Why frames from storage are not kept any more; nil as long as they are, or where they are not to be.
+    public var cacheProblem: String? { cache?.problem }
 }
 
 /// Frames of one pack that lie side by side, read with one request.
