@@ -1,0 +1,38 @@
+import Foundation
+import Testing
+
+@testable import ObjectStorage
+
+/// A directory of this test's own, removed with the value.
+final class TemporaryDirectory: Sendable {
+    let path: String
+    init() throws {
+        path = NSTemporaryDirectory() + "zenith-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+@Suite("every store does alike", .timeLimit(.minutes(2)))
+struct ConformanceTests {
+    @Test("file", arguments: ConformanceCase.all, [true, false])
+    func file(one: ConformanceCase, resolvesBeneath: Bool) async throws {
+        let directory = try TemporaryDirectory()
+        let store = FileObjectStore(
+            root: directory.path + "/a/root", location: nil,
+            resolvesBeneath: resolvesBeneath && FileTree.kernelResolvesBeneath)
+        try await one.run(ConformanceTarget(store: store))
+        let left = FileManager.default.enumerator(atPath: directory.path)?.allObjects as? [String] ?? []
+        #expect(left.filter { $0.contains(FileKey.temporaryPrefix) } == [])
+    }
+
+    @Test("memory", arguments: ConformanceCase.all)
+    func memory(one: ConformanceCase) async throws {
+        try await one.run(ConformanceTarget(store: MemoryObjectStore(), partBytes: 1 << 20))
+    }
+
+    @Test("a fault-injecting store without faults", arguments: ConformanceCase.all)
+    func faultless(one: ConformanceCase) async throws {
+        try await one.run(ConformanceTarget(store: FaultInjectingStore(MemoryObjectStore()), partBytes: 1 << 20))
+    }
+}
