@@ -7,7 +7,8 @@ public enum ObjectStores {
 
     /// One line a backend.
     private static let backends: [StorageScheme: Backend] = [
-        .file: { location, _ in FileObjectStore(root: location.path, location: location) }
+        .file: { location, _ in FileObjectStore(root: location.path, location: location) },
+        .s3: { location, environment in try S3ObjectStore.open(location, environment: environment) },
     ]
 
     /// The schemes that `open` knows.

@@ -23,6 +23,36 @@ struct S3CorrectionTests {
         }
     }
 
+    @Test("a location and an environment are all it takes", arguments: S3TestService.allCases)
+    func environment(service: S3TestService) async throws {
+        let server = try await service.server
+        let location = StorageLocation(scheme: .s3, container: server.bucket, path: uniquePrefix())
+        let own = Dictionary(uniqueKeysWithValues: server.environment.map { ("STORAGE_\($0)", $1) })
+        let store = try ObjectStores.open(location, environment: RoleEnvironment(own, role: .storage))
+        for fact in await StorageProbe.run(store) { #expect(fact.ok, "\(fact)") }
+        // Of another role nothing is known, and nothing is borrowed.
+        let unprefixed = server.environment.merging(["SNAPSHOT_AWS_ENDPOINT_URL": server.endpoint]) { $1 }
+        let stranger = try ObjectStores.open(location, environment: RoleEnvironment(unprefixed, role: .snapshot))
+        let failure = await expectFailure(.denied) { try await stranger.get("a", range: nil) }
+        #expect(failure?.description.contains("SNAPSHOT_AWS_ACCESS_KEY_ID") == true, "\(failure?.description ?? "")")
+    }
+
+    @Test("proxies and authorities of the environment are taken over")
+    func transport() throws {
+        let variables = [
+            "https_proxy": "http://p:3128", "HTTP_PROXY": "http://not.this.one", "NO_PROXY": "a,b",
+            "S3_STALL_TIMEOUT": "7", "UPLOAD_CONCURRENCY": "100",
+        ]
+        let environment = RoleEnvironment(variables, role: nil)
+        let settings = HTTPTransportSettings(
+            try S3Settings(bucket: "b", environment: environment), environment: environment)
+        #expect(settings.proxies.https == "http://p:3128")
+        #expect(settings.proxies.http == nil)
+        #expect(settings.proxies.except == "a,b")
+        #expect(settings.stallTimeout == .seconds(7))
+        #expect(settings.maximumConnections > 100)
+    }
+
     @Test("the region that the service names is used from then on")
     func region() async throws {
         // Swift's S3 takes no signature for another region than its own.

@@ -94,12 +94,12 @@ struct S3PieceTests {
     @Test(
         "addresses follow from service, region, bucket and key",
         arguments: [
-            (S3Endpoint.Service.amazon(dualStack: false), false, "b.s3.eu-west-1.amazonaws.com", "/k/é", "/"),
+            (S3Service.amazon(dualStack: false), false, "b.s3.eu-west-1.amazonaws.com", "/k/é", "/"),
             (.amazon(dualStack: true), true, "s3.dualstack.eu-west-1.amazonaws.com", "/b/k/é", "/b"),
             (.other(scheme: "http", authority: "h:80", path: ""), true, "h", "/b/k/é", "/b"),
             (.other(scheme: "https", authority: "h:8443", path: "/s3"), false, "b.h:8443", "/s3/k/é", "/s3/"),
         ])
-    func addresses(service: S3Endpoint.Service, usesPathStyle: Bool, host: String, object: String, bucket: String) {
+    func addresses(service: S3Service, usesPathStyle: Bool, host: String, object: String, bucket: String) {
         let endpoint = S3Endpoint(service: service, bucket: "b", usesPathStyle: usesPathStyle)
         #expect(endpoint.host(region: "eu-west-1") == host)
         #expect(endpoint.path(key: "k/é") == object)

@@ -11,11 +11,11 @@ public struct HTTPProxies: Sendable {
         self.except = except
     }
 
-    /// Reads `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`. The upper-case forms count too, save `HTTP_PROXY`:
+    /// Looks up `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`. The upper-case forms count too, save `HTTP_PROXY`:
     /// a web server sets that one from a request's `Proxy:` header.
-    public init(environment: [String: String]) {
+    public init(lookup: (String) -> String?) {
         func value(_ names: String...) -> String? {
-            for name in names { if let text = environment[name], !text.isEmpty { return text } }
+            for name in names { if let text = lookup(name), !text.isEmpty { return text } }
             return nil
         }
         let all = value("all_proxy", "ALL_PROXY")

@@ -2,22 +2,15 @@ import StorageURI
 
 /// Where a bucket's requests go.
 struct S3Endpoint: Sendable {
-    enum Service: Sendable, Equatable {
-        /// Amazon's own hosts, which follow from the region.
-        case amazon(dualStack: Bool)
-        /// Any other: scheme, host with its port, and the path before the bucket, without a slash at its end.
-        case other(scheme: String, authority: String, path: String)
-    }
-
-    let service: Service
+    let service: S3Service
     let bucket: String
     /// The bucket in the path, not in the host name.
     let usesPathStyle: Bool
 
-    var isAmazon: Bool { if case .amazon = service { true } else { false } }
+    var isAmazon: Bool { service.isAmazon }
 
     /// False over plain HTTP, where nothing but our own digests protects what is sent.
-    var isEncrypted: Bool { if case .other("http", _, _) = service { false } else { true } }
+    var isEncrypted: Bool { service.isEncrypted }
 
     private var scheme: String { isEncrypted ? "https" : "http" }
 

@@ -1,0 +1,71 @@
+import Digests
+public import StorageURI
+
+extension S3ObjectStore {
+    /// Resolves settings and credentials as one role sees them. Nothing is sent yet.
+    ///
+    /// - Throws: `SettingsError` with all that is wrong with the environment.
+    static func open(_ location: StorageLocation, environment: RoleEnvironment) throws -> S3ObjectStore {
+        let settings = try S3Settings(bucket: location.container, environment: environment)
+        let transport = HTTPTransportSettings(settings, environment: environment)
+        // Credentials come from other hosts: authorities named for the storage alone do not count there.
+        var credentialTransport = transport
+        let authorityVariable = settings.origins["S3_CA_CERT_FILE"] ?? ""
+        if !authorityVariable.hasSuffix("AWS_CA_BUNDLE") { credentialTransport.caFile = nil }
+        let credentials = AWSCredentialChain.make(
+            environment: environment, region: settings.region, http: HTTPTransport(settings: credentialTransport))
+        return S3ObjectStore(
+            location: location, settings: settings, credentials: credentials,
+            transport: HTTPTransport(settings: transport))
+    }
+
+    /// - Parameters:
+    ///   - credentials: Asked before every request.
+    ///   - transport: May be shared by stores whose settings want the same of it.
+    public convenience init(
+        location: StorageLocation, settings: S3Settings, credentials: any AWSCredentialProvider,
+        transport: HTTPTransport
+    ) {
+        self.init(
+            location: location, options: S3Options(settings, bucket: location.container), credentials: credentials,
+            transport: transport)
+    }
+}
+
+extension S3Options {
+    init(_ settings: S3Settings, bucket: String) {
+        endpoint = S3Endpoint(service: settings.service, bucket: bucket, usesPathStyle: settings.usesPathStyle)
+        region = settings.region
+        partSizeBytes = settings.partSizeBytes
+        uploadConcurrency = settings.uploadConcurrency
+        deleteBatchSize = settings.deleteBatchSize
+        usesListObjectsV1 = settings.usesListObjectsV1
+        storageClass = settings.storageClass
+        additionalHeaders = settings.additionalHeaders
+        requestTimeout = settings.requestTimeout
+        retries.maximumRetries = settings.maximumRetries
+        retries.minimumThrottlingDelay = settings.minimumThrottlingDelay
+        retries.maximumThrottlingDelay = settings.maximumThrottlingDelay
+        switch settings.encryption {
+        case .service(let algorithm, let keyID): encryption = .service(algorithm: algorithm, keyID: keyID)
+        case .customer(let key):
+            // Checked when the settings were read.
+            let bytes = S3Settings.decodeKey(key) ?? []
+            encryption = .customer(key: bytes, md5: Digest.md5(bytes))
+        case nil: break
+        }
+    }
+}
+
+extension HTTPTransportSettings {
+    /// Room beside the uploads for what is read and listed meanwhile.
+    private static let otherConnections = 32
+
+    init(_ settings: S3Settings, environment: RoleEnvironment) {
+        proxies = HTTPProxies { environment.value($0)?.text }
+        caFile = settings.certificateAuthorityFile
+        connectTimeout = settings.connectTimeout
+        stallTimeout = settings.stallTimeout
+        maximumConnections = settings.uploadConcurrency + Self.otherConnections
+    }
+}
