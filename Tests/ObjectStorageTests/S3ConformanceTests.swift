@@ -1,0 +1,39 @@
+import TestSupport
+import Testing
+
+@testable import ObjectStorage
+
+/// What every store does alike, done by two real services.
+@Suite("S3 does as every store", .timeLimit(.minutes(2)))
+struct S3ConformanceTests {
+    /// Where these services are not like Amazon's, and no client can make them so.
+    private static let knownIssues: [S3TestService: [String: Comment]] = [
+        .seaweed: [
+            "keys are any text": "SeaweedFS takes a backslash for a slash",
+            "listings keep the byte order of whole keys":
+                "SeaweedFS lists by directory: it goes on behind all of a/ when told to start behind a/",
+        ],
+        .swift: [
+            "of sixteen that create, one wins":
+                "Swift looks for the object before the body comes, and not again: of writers at one moment some may win"
+        ],
+    ]
+
+    @Test("conforms", arguments: S3TestService.allCases, ConformanceCase.all)
+    func conforms(service: S3TestService, one: ConformanceCase) async throws {
+        let store = try await service.server.store(prefix: uniquePrefix())
+        let target = ConformanceTarget(store: store, listedCount: 120)
+        if let comment = Self.knownIssues[service]?[one.name] {
+            await withKnownIssue(comment, isIntermittent: true) { try await one.run(target) }
+        } else {
+            try await one.run(target)
+        }
+        #expect(try await store.unfinishedUploads() == [])
+    }
+
+    @Test("the names of known issues are those of cases")
+    func names() {
+        let names = Set(ConformanceCase.all.map(\.name))
+        for issue in Self.knownIssues.values.flatMap(\.keys) { #expect(names.contains(issue)) }
+    }
+}
