@@ -51,6 +51,9 @@ extension FileObjectStore {
     private func removeIfEmpty(_ directories: [String]) {
         var directories = directories
         while let name = directories.popLast() {
+            // Whoever makes it again makes it durable again.
+            let path = (directories + [name]).joined(separator: "/")
+            _ = preparedDirectories.withLock { $0.remove(path) }
             guard let parent = try? tree.open(directories: directories) else { return }
             do throws(Errno) { try parent.removeDirectory(name: name) } catch {
                 guard error == .directoryNotEmpty || error == .fileExists,
@@ -61,15 +64,17 @@ extension FileObjectStore {
         }
     }
 
-    /// Clears a directory of abandoned temporary files, the first time that this store writes to it.
-    func sweepOnce(_ directories: [String]) {
+    /// The first time that this store writes to a directory: makes the way to it durable, and clears it of abandoned
+    /// temporary files.
+    func prepareOnce(_ directories: [String]) throws(Errno) {
         let path = directories.joined(separator: "/")
-        let isFirst = sweptDirectories.withLock { swept in
-            if swept.count >= 10_000 { swept.removeAll() }  // bounded; a second sweep does no harm
-            return swept.insert(path).inserted
+        if preparedDirectories.withLock({ $0.contains(path) }) { return }
+        try tree.syncWay(to: directories)
+        preparedDirectories.withLock { prepared in
+            if prepared.count >= 10_000 { prepared.removeAll() }  // bounded; a second time does no harm
+            prepared.insert(path)
         }
-        guard isFirst, let directory = try? tree.open(directories: directories) else { return }
-        removeAbandoned(in: directory)
+        if let directory = try? tree.open(directories: directories) { removeAbandoned(in: directory) }
     }
 
     /// Removes temporary files that nobody has written to for a day: what a killed process leaves.

@@ -39,7 +39,10 @@ extension FileObjectStore {
     private func begin(_ key: ObjectKey, _ place: FileKey, _ mode: PutMode) throws(ObjectStoreError) -> FileWriter {
         let writer: FileWriter
         do throws(Errno) { writer = try FileWriter.begin(place, in: tree) } catch { throw putFailure(error, key) }
-        sweepOnce(place.directories)
+        do throws(Errno) { try prepareOnce(place.directories) } catch {
+            writer.abandon()
+            throw putFailure(error, key)
+        }
         if mode == .createOnly, writer.placeIsTaken {
             writer.abandon()
             throw taken(key, place)

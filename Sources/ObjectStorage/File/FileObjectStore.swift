@@ -17,8 +17,8 @@ public final class FileObjectStore: ObjectStore {
     let work: BlockingWork
     /// The largest directory listed last, so that the next page does not read and sort all of it again.
     let lastListed = Mutex<DirectorySnapshot?>(nil)
-    /// Directories that this store has already cleared of abandoned temporary files.
-    let sweptDirectories = Mutex<Set<String>>([])
+    /// Directories that this store has already prepared for writing.
+    let preparedDirectories = Mutex<Set<String>>([])
     private let hasAtomicCreate = Atomic<Bool>(true)
 
     /// False once a create-if-absent had to be done in two steps, because the file system knows neither hard links

@@ -31,7 +31,13 @@ struct FileTree: Sendable {
     func open(directories: [String], name: String, _ flags: Int32) throws(Errno) -> Descriptor {
         let top = try openRoot()
         if resolvesBeneath {
-            return try top.openBeneath((directories + [name]).joined(separator: "/"), flags)
+            do throws(Errno) {
+                return try top.openBeneath((directories + [name]).joined(separator: "/"), flags)
+            } catch {
+                // Of a symlink where a directory was asked for, the kernel says "not a directory"; the way below
+                // tells the two apart.
+                if error != .notDirectory { throw error }
+            }
         }
         let parent = try descend(from: top, directories)
         return try Self.openNamed(parent, name, flags)
@@ -52,6 +58,16 @@ struct FileTree: Sendable {
         var directory = try Descriptor.open(root, O_RDONLY | O_DIRECTORY)
         for name in directories { directory = try Self.openOrMake(name, in: directory) }
         return directory
+    }
+
+    /// Makes the entries of all directories on the way durable, the root's own too: another writer may have made them
+    /// a moment ago, and not have synced them yet.
+    func syncWay(to directories: [String]) throws(Errno) {
+        for count in directories.indices { try open(directories: Array(directories[..<count])).syncDirectory() }
+        let aboveRoot = root.split(separator: "/").dropLast().joined(separator: "/")
+        do throws(Errno) { try Descriptor.open("/" + aboveRoot, O_RDONLY | O_DIRECTORY).syncDirectory() } catch {
+            if error != .permissionDenied { throw error }  // not ours to read: somebody else made the root
+        }
     }
 
     private func makeRoot() throws(Errno) {

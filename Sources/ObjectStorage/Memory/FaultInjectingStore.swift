@@ -141,7 +141,7 @@ public final class FaultInjectingStore: ObjectStore {
             for index in state.faults.indices where state.faults[index].fault.matches(operation, keys) {
                 state.faults[index].seenCount += 1
                 let (fault, seenCount) = state.faults[index]
-                if hit == nil, (fault.nth..<(fault.nth + fault.count)).contains(seenCount) { hit = fault.kind }
+                if hit == nil, seenCount >= fault.nth, seenCount - fault.nth < fault.count { hit = fault.kind }
             }
             if case .crashBefore? = hit { state.hasCrashed = true }
             return hit

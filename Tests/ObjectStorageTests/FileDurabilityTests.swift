@@ -1,0 +1,138 @@
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import ObjectStorage
+
+@Suite("file store, when things go wrong", .serialized, .timeLimit(.minutes(2)))
+struct FileDurabilityTests {
+    /// Where the child process of a test writes: both sides know the parent's number.
+    private static func sharedRoot(_ parent: Int32) -> String { "/tmp/zenith-file-tests-\(parent)" }
+
+    @Test("of a process that is killed while it writes, only whole objects are seen")
+    func kill() async throws {
+        let root = Self.sharedRoot(getpid())
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        for _ in 0..<4 {
+            await #expect(processExitsWith: .signal(SIGKILL)) {
+                let store = FileObjectStore(root: FileDurabilityTests.sharedRoot(getppid()))
+                let moment = UInt32.random(in: 5_000...80_000)
+                Thread.detachNewThread {
+                    usleep(moment)
+                    Glibc.kill(getpid(), SIGKILL)
+                }
+                await withTaskGroup(of: Void.self) { group in
+                    for writer in 0..<4 {
+                        group.addTask {
+                            for number in 0..<100_000 {
+                                let bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: 300_000)
+                                let mode = writer % 2 == 0 ? PutMode.overwrite : .createOnly
+                                _ = try? await store.put(
+                                    ObjectKey("w\(writer)/o\(number % 50)"), .bytes(bytes), mode: mode)
+                            }
+                        }
+                    }
+                }
+            }
+            let store = FileObjectStore(root: root)
+            var count = 0
+            for try await object in store.listAll() {
+                count += 1
+                #expect(object.sizeBytes == 300_000, "\(object.key)")
+                let bytes = try await store.get(object.key)
+                #expect(bytes.allSatisfy { $0 == bytes[0] }, "\(object.key) is made of two")
+            }
+            #expect(count > 0)
+        }
+    }
+
+    @Test("a full and a read-only file system say so, and nothing is left")
+    func fullDisk() async throws {
+        let directory = try TemporaryDirectory()
+        guard geteuid() == 0,
+            try run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", directory.path]).status == 0
+        else {
+            print("skipped: a small file system cannot be mounted here")
+            return
+        }
+        defer { _ = try? run(["umount", "-l", directory.path]) }
+        let store = FileObjectStore(root: directory.path + "/root")
+        try await store.put("fits", .bytes(testBytes(1000)), mode: .overwrite)
+        for body in [ObjectBody.bytes(testBytes(6 << 20)), PieceStream(pieces: [testBytes(6 << 20)]).body] {
+            #expect(try await errorCode { try await store.put("large", body, mode: .overwrite) } == .full)
+        }
+        #expect(try await store.exists("large") == false)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path + "/root") == ["fits"])
+        try await store.put("again", .bytes(testBytes(1 << 20)), mode: .createOnly)
+
+        try #require(try run(["mount", "-o", "remount,ro", directory.path]).status == 0)
+        #expect(try await errorCode { try await store.put("new", .bytes([1]), mode: .overwrite) } == .full)
+        #expect(try await errorCode { try await store.delete(["fits"]) } == .full)
+        #expect(try await store.get("fits") == testBytes(1000))
+    }
+
+    @Test("a directory without permission is denied")
+    func permissions() async throws {
+        let root = Self.sharedRoot(getpid())
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        try FileManager.default.createDirectory(atPath: root + "/closed", withIntermediateDirectories: true)
+        try FileManager.default.setAttributes([.posixPermissions: 0o555], ofItemAtPath: root + "/closed")
+        await #expect(processExitsWith: .success) {
+            if geteuid() == 0 { try #require(seteuid(65534) == 0) }
+            let root = FileDurabilityTests.sharedRoot(getppid())
+            let store = FileObjectStore(root: root + "/closed")
+            #expect(try await errorCode { try await store.put("o", .bytes([1]), mode: .overwrite) } == .denied)
+            #expect(try await errorCode { try await store.put("d/o", .bytes([1]), mode: .createOnly) } == .denied)
+            #expect(try await store.isEmpty())
+        }
+    }
+
+    @Test("the file, its directory, and each directory that was made are synced before a put returns")
+    func synced() async throws {
+        guard try run(["which", "strace"]).status == 0 else {
+            print("skipped: strace is not installed")
+            return
+        }
+        let root = Self.sharedRoot(getpid())
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        let trace = NSTemporaryDirectory() + "zenith-trace-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: trace) }
+        let tracer = Process()
+        tracer.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        tracer.arguments = [
+            "--default-signal", "strace", "-f", "-y", "-o", trace, "-e",
+            "trace=fsync,fdatasync,mkdirat,linkat,renameat,renameat2,rename,unlinkat", "-p", "\(getpid())",
+        ]
+        tracer.standardError = FileHandle.nullDevice
+        try tracer.run()
+        let store = FileObjectStore(root: root)
+        // Until the tracer is there.
+        var attempt = 0
+        while attempt < 100, (FileManager.default.contents(atPath: trace)?.count ?? 0) == 0 {
+            try await store.put(ObjectKey("warm/\(attempt)"), .bytes([1]), mode: .overwrite)
+            try await Task.sleep(for: .milliseconds(50))
+            attempt += 1
+        }
+        try await store.put("one/two/object", .bytes([1]), mode: .createOnly)
+        tracer.interrupt()
+        await BlockingWork.shared.runRegardless { tracer.waitUntilExit() }
+        let text = String(decoding: FileManager.default.contents(atPath: trace) ?? Data(), as: UTF8.self)
+        guard attempt < 100 else {
+            print("skipped: strace cannot attach here")
+            return
+        }
+        let calls = text.split(separator: "\n").map(String.init)
+        func index(_ parts: String...) -> Int? {
+            calls.firstIndex { call in parts.allSatisfy { call.contains($0) } }
+        }
+        let made = try #require(index("mkdirat", "\"two\""))
+        #expect(try #require(index("fsync", "\(root)>")) < made)
+        let data = try #require(index("fdatasync", "\(root)/one/two/.zenith-tmp-"))
+        #expect(try #require(index("fsync", "\(root)/one>")) < data)
+        let link = try #require(index("linkat", "\"object\""))
+        #expect(data < link)
+        let last = try #require(calls.lastIndex { $0.contains("fsync") && $0.contains("\(root)/one/two>") })
+        #expect(link < last)
+    }
+}
