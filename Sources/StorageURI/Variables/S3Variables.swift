@@ -1,7 +1,6 @@
 /// The variables that `s3` reads.
 public enum S3Variables {
-    static let prefix = EnvironmentVariable(
-        "S3_PREFIX", .location, "The location that the name `S3_PREFIX` stands for.", unit: "`s3://bucket/prefix`")
+    static let prefix = EnvironmentVariable.location(.s3)
 
     // Where requests go.
     static let endpoint = EnvironmentVariable(
@@ -45,7 +44,7 @@ public enum S3Variables {
         unit: "32 bytes in Base64", secret: true)
     static let additionalHeaders = EnvironmentVariable(
         "S3_REQUEST_ADDITIONAL_HEADERS", "Headers to send with every request.",
-        unit: "`Name: value` lines, or a JSON object")
+        unit: "`Name: value` lines, or a JSON object", secret: true)
 
     // How requests are repeated, and their limits.
     static let usesListObjectsV1 = EnvironmentVariable(
