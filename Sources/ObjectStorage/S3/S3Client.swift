@@ -80,7 +80,7 @@ final class S3Client: Sendable {
         let credentials: AWSCredentials
         do { credentials = try await provider.credentials(refresh: refresh) } catch {
             if error is CancellationError { throw S3Failure(.unavailable, "cancelled", cause: error) }
-            throw S3Failure(.denied, "no credentials: \(error)", cause: error)
+            throw S3Failure(.denied, "no credentials: \(error)")
         }
         let (region, clockOffset) = state.withLock { state in
             state.credentialSource = "\(credentials.source) (…\(credentials.accessKeyID.suffix(4)))"
