@@ -28,7 +28,9 @@ extension Manifest {
             let length = try reader.varint()
             var section = try reader.sub(length)
             guard kind < Format.Section.firstOptional else { continue }
-            guard kind > seen else { throw SnapshotFormatError("section \(kind) of the manifest is out of order") }
+            guard kind == seen + 1 || (kind > seen && seen >= Format.Section.files) else {
+                throw SnapshotFormatError("section \(kind) of the manifest is out of order")
+            }
             seen = kind
             if kind == Format.Section.identity {
                 manifest = Manifest(identity: try Self.decodeIdentity(&section))
@@ -41,7 +43,28 @@ extension Manifest {
         guard let manifest, seen >= Format.Section.files else {
             throw SnapshotFormatError("the manifest lacks a section")
         }
+        guard manifest.sumsFit else { throw SnapshotFormatError("the manifest's sizes add up to more than 2^62") }
         self = manifest
+    }
+
+    /// Whether everybody may add up its sizes.
+    private var sumsFit: Bool {
+        let limit = 1 << 62
+        var (stored, logical) = (0, 0)
+        for pack in packs {
+            guard pack.sizeBytes <= limit - stored else { return false }
+            stored += pack.sizeBytes
+        }
+        for fork in forks {
+            let size = Int(fork.blockCount) * Page.size
+            guard size <= limit - logical else { return false }
+            logical += size
+        }
+        for file in files {
+            guard file.sizeBytes <= limit - logical else { return false }
+            logical += file.sizeBytes
+        }
+        return true
     }
 
     private mutating func decode(_ kind: UInt8, _ section: inout ByteReader) throws(SnapshotFormatError) {

@@ -74,7 +74,10 @@ public struct RepositoryWriter: Sendable {
         var highest = 0
         let prefix = "timelines/\(timeline)/generations/"
         for try await object in store.listAll(prefix: prefix) {
-            highest = max(highest, Int(object.key.text.dropFirst(prefix.utf8.count)) ?? 0)
+            // Only what a writer of ours can have claimed: the next number must be one too.
+            let digits = object.key.text.utf8.dropFirst(prefix.utf8.count)
+            guard digits.count <= 18, digits.allSatisfy({ (48...57).contains($0) }) else { continue }
+            highest = max(highest, Int(String(decoding: digits, as: UTF8.self)) ?? 0)
         }
         return highest
     }
