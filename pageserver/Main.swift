@@ -8,7 +8,7 @@ struct PageserverProgram: AsyncParsableCommand {
         commandName: "pageserver", abstract: "Keeps a cluster's snapshots in storage.", version: zenithVersion,
         subcommands: [
             InitCommand.self, StartCommand.self, StopCommand.self, StatusCommand.self, ExportCommand.self,
-            SnapshotCommand.self,
+            SnapshotCommand.self, ConfigCommand<PageserverPart>.self,
         ])
 }
 

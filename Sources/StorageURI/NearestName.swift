@@ -1,9 +1,9 @@
 /// Finds what somebody may have meant.
-enum NearestName {
+public enum NearestName {
     /// The candidate closest to `name` by edits, when so close that it is likely meant; the first of equals.
     ///
     /// - Parameter limit: The most edits; by default one for each four characters, at least one.
-    static func find(_ name: String, in candidates: some Sequence<String>, limit: Int? = nil) -> String? {
+    public static func find(_ name: String, in candidates: some Sequence<String>, limit: Int? = nil) -> String? {
         let characters = Array(name.utf8)
         var best: (name: String, distance: Int)?
         var limit = limit ?? max(1, min(3, characters.count / 4))

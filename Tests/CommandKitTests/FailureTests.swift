@@ -55,13 +55,4 @@ import Testing
             normalizedOptionNames(given)
                 == ["init", "--storage-dest", "s3://a_b/c_d", "--pg-bin=/x_y", "-D", "a_b", "--", "--a_b"])
     }
-
-    @Test("near names are found, far ones are not")
-    func nearest() {
-        let names = ["storage_dest", "snapshot_interval", "workers"]
-        #expect(nearestName(to: "storage_dst", among: names) == "storage_dest")
-        #expect(nearestName(to: "wrokers", among: names) == "workers")
-        #expect(nearestName(to: "SNAPSHOT_INTERVALL", among: names) == "snapshot_interval")
-        #expect(nearestName(to: "colour", among: names) == nil)
-    }
 }

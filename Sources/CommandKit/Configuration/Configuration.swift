@@ -1,4 +1,5 @@
 import Logging
+import StorageURI
 import SystemPackage
 
 /// The effective settings of one installation, each with where its value came from.
@@ -118,7 +119,7 @@ public struct Configuration: Sendable {
     private static func misspeltVariables(_ environment: [String: String]) -> [String] {
         let known = Settings.all.map(\.environmentName) + Self.otherVariables
         return environment.keys.filter { $0.hasPrefix("ZENITH_") && !known.contains($0) }.sorted().map { name in
-            let nearest = nearestName(to: name, among: known).map { "; did you mean \($0)?" } ?? ""
+            let nearest = NearestName.find(name, in: known).map { "; did you mean \($0)?" } ?? ""
             return "unknown environment variable \(name)\(nearest)"
         }
     }

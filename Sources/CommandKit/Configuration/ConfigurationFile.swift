@@ -1,3 +1,5 @@
+import StorageURI
+
 /// `DIR/zenith.toml`: how it is read and written.
 public enum ConfigurationFile {
     /// What a file says, faults included.
@@ -40,7 +42,8 @@ public enum ConfigurationFile {
         if Settings.neverSaved.contains(key) {
             return "\(key) is used once, by an option, and never kept in the configuration"
         }
-        let nearest = nearestName(to: key, among: Settings.all.map(\.key)).map { "; did you mean \($0)?" } ?? ""
+        let nearest =
+            NearestName.find(key.lowercased(), in: Settings.all.map(\.key)).map { "; did you mean \($0)?" } ?? ""
         return "unknown key \(key)\(nearest)"
     }
 

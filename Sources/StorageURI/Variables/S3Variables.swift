@@ -3,14 +3,14 @@ public enum S3Variables {
     static let prefix = EnvironmentVariable.location(.s3)
 
     // Where requests go.
-    static let endpoint = EnvironmentVariable(
+    public static let endpoint = EnvironmentVariable(
         "AWS_ENDPOINT_URL_S3", aliases: ["AWS_ENDPOINT_URL", "AWS_ENDPOINT"], .endpoint,
         "The service to talk to, for everything that is not Amazon's. Without a scheme it means https.",
         unit: "URL", default: "Amazon's, by region")
     static let ignoreProfileEndpoint = EnvironmentVariable(
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "Take no notice of `endpoint_url` in the profile.",
         unit: "true or false", default: "false")
-    static let region = EnvironmentVariable(
+    public static let region = EnvironmentVariable(
         "AWS_REGION", aliases: ["AWS_DEFAULT_REGION"], "The bucket's region.", unit: "region name",
         default: "the profile's `region`, else the service is asked")
     static let forcePathStyle = EnvironmentVariable(
@@ -52,7 +52,7 @@ public enum S3Variables {
         unit: "true or false", default: "false")
     static let deleteBatchSize = EnvironmentVariable(
         "S3_DELETE_BATCH_SIZE", "Objects named in one delete request.", unit: "count, 1 to 1000", default: "1000")
-    static let maxRetries = EnvironmentVariable(
+    public static let maxRetries = EnvironmentVariable(
         "S3_MAX_RETRIES", "How often a request is repeated after a failure that may pass.", unit: "count",
         default: "10")
     static let minThrottlingDelay = EnvironmentVariable(

@@ -1,0 +1,50 @@
+# `make` explains. On a Debian machine with a Swift toolchain, `make demo` and `make test` install what they lack.
+
+.DEFAULT_GOAL := help
+.PHONY: help build release demo test bench format lint clean
+
+# The Swift runtime goes into the programs: they start in half the time, and run where there is no toolchain.
+RELEASE_FLAGS := -c release --static-swift-stdlib
+SOURCES := Package.swift Sources Tests pageserver safekeeper
+
+help:
+	@echo "make demo     the main job on this machine: import, push, lose the disk, start again, export, query"
+	@echo "make test     builds and runs all tests"
+	@echo "make bench    push and export beside pgBackRest and pg_basebackup"
+	@echo "make build    a debug build, in .build/debug"
+	@echo "make release  zenith, pageserver and safekeeper, in .build/release"
+	@echo "make format   formats the sources"
+	@echo "make lint     fails where the sources are not formatted"
+	@echo "make clean    removes what was built"
+
+build:
+	@scripts/setup build
+	swift build
+
+release:
+	@scripts/setup build
+	swift build $(RELEASE_FLAGS)
+
+demo:
+	@scripts/setup demo
+	swift build $(RELEASE_FLAGS)
+	@scripts/demo
+
+test:
+	@scripts/setup test
+	swift build --build-tests
+	swift test --skip-build
+
+bench:
+	@scripts/setup bench
+	swift build $(RELEASE_FLAGS)
+	@scripts/bench
+
+format:
+	swift format -i -r $(SOURCES)
+
+lint:
+	swift format lint -s -r $(SOURCES)
+
+clean:
+	swift package clean

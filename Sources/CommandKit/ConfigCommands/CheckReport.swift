@@ -1,0 +1,70 @@
+/// What `config check` found: a line a fact, a verdict a storage.
+struct CheckReport: Encodable {
+    enum Outcome: String, Encodable { case ok, warning, failed }
+
+    struct Fact: Encodable {
+        let name: String
+        let outcome: Outcome
+        let detail: String
+    }
+
+    /// What the facts are about: the configuration, PostgreSQL's programs, one of the storages.
+    struct Subject: Encodable {
+        let name: String
+        /// Where a storage is; absent for the others, and where it could not be told.
+        var location: String?
+        var facts: [Fact] = []
+        /// In a few words.
+        var verdict = ""
+
+        init(name: String) { self.name = name }
+
+        mutating func note(_ name: String, _ outcome: Outcome = .ok, _ detail: String) {
+            facts.append(Fact(name: name, outcome: outcome, detail: detail.onOneLine))
+        }
+
+        mutating func fail(_ name: String, _ failure: CommandFailure, _ report: inout CheckReport) {
+            for text in failure.details.isEmpty ? [failure.message] : failure.details { note(name, .failed, text) }
+            if let hint = failure.hint { note(name, .warning, hint) }
+            report.add(failure.status)
+        }
+
+        var hasFailed: Bool { facts.contains { $0.outcome == .failed } }
+    }
+
+    private(set) var subjects: [Subject] = []
+    /// The exit code, by the worst that was found.
+    private(set) var exitCode: Int32 = 0
+
+    private enum CodingKeys: String, CodingKey { case subjects, exitCode }
+
+    /// What has to be put right first decides: the configuration, then permissions, then what cannot be reached.
+    private static let order: [ExitStatus] = [.configuration, .permission, .unavailable, .badData, .failed, .done]
+
+    mutating func add(_ status: ExitStatus) {
+        // An option that is wrong is a fault of the configuration here.
+        let status = Self.order.contains(status) ? status : status == .usage ? .configuration : .failed
+        let present = ExitStatus(rawValue: exitCode) ?? .failed
+        let rank = { (status: ExitStatus) in Self.order.firstIndex(of: status) ?? Self.order.count }
+        if rank(status) < rank(present) { exitCode = status.rawValue }
+    }
+
+    mutating func add(_ subject: Subject) { subjects.append(subject) }
+
+    /// One line a fact, then one a subject.
+    var text: String {
+        let width = subjects.map(\.name.count).max() ?? 0
+        var lines: [String] = []
+        for subject in subjects {
+            let name = subject.name + String(repeating: " ", count: width - subject.name.count)
+            for fact in subject.facts {
+                let outcome = fact.outcome.rawValue
+                let padding = String(repeating: " ", count: Outcome.warning.rawValue.count - outcome.count)
+                lines.append("\(name)  \(outcome)\(padding)  \(fact.name): \(fact.detail)")
+            }
+        }
+        lines.append("")
+        for subject in subjects { lines.append("\(subject.name): \(subject.verdict)") }
+        return lines.joined(separator: "\n") + "\n"
+    }
+}
