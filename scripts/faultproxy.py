@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """A proxy in front of an HTTP service that breaks what it is told to break.
 
-    scripts/faultproxy.py HOST:PORT        prints the port on 127.0.0.1 that it listens on
+    scripts/faultproxy.py HOST:PORT [PEM]    prints the port on 127.0.0.1 that it listens on
+
+With a file that holds a key and its certificate, it speaks TLS to its clients, and plain HTTP to the service.
 
 Heads and bodies go through byte for byte, so that signatures made for the proxy's own address stay valid. It is told
 what to do on its standard input, one JSON value a line, and answers each with a line; it ends with its input.
@@ -26,6 +28,7 @@ What it does, one of:
 import json
 import re
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -246,9 +249,10 @@ def answer(client, rule, method):
     client.send("\r\n".join(lines + ["", ""]).encode() + (b"" if method == "HEAD" else content))
 
 
-def serve(sock, address):
-    client, service = Peer(sock), None
+def serve(sock, address, tls):
+    client, service = None, None
     try:
+        client = Peer(tls.wrap_socket(sock, server_side=True) if tls else sock)
         while True:
             service = exchange(client, service, lambda: Peer(socket.create_connection(address)))
     except (Broken, OSError):
@@ -259,16 +263,20 @@ def serve(sock, address):
                 peer.close()
 
 
-def accept(listener, address):
+def accept(listener, address, tls):
     while True:
         sock, _ = listener.accept()
-        threading.Thread(target=serve, args=(sock, address), daemon=True).start()
+        threading.Thread(target=serve, args=(sock, address, tls), daemon=True).start()
 
 
 def main():
     host, port = sys.argv[1].rsplit(":", 1)
+    tls = None
+    if len(sys.argv) > 2:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(sys.argv[2])
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-    threading.Thread(target=accept, args=(listener, (host, int(port))), daemon=True).start()
+    threading.Thread(target=accept, args=(listener, (host, int(port)), tls), daemon=True).start()
     print(listener.getsockname()[1], flush=True)
     for line in sys.stdin:
         command = json.loads(line)

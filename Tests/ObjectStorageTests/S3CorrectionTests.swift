@@ -37,6 +37,30 @@ struct S3CorrectionTests {
         #expect(failure?.description.contains("SNAPSHOT_AWS_ACCESS_KEY_ID") == true, "\(failure?.description ?? "")")
     }
 
+    @Test("certificates are verified, against the authorities named where some are named")
+    func certificates() async throws {
+        let directory = try TemporaryDirectory()
+        let identity = directory.path + "/identity.pem"
+        try FaultProxy.makeIdentity(path: identity)
+        let server = try await S3TestService.seaweed.server
+        let proxy = try await FaultProxy(to: server.authority, identity: identity)
+        let location = StorageLocation(scheme: .s3, container: server.bucket, path: uniquePrefix())
+        var variables = server.environment
+        variables["AWS_ENDPOINT_URL"] = "https://\(proxy.authority)"
+        variables["S3_MAX_PART_SIZE"] = "5MiB"
+        let stranger = try ObjectStores.open(location, environment: RoleEnvironment(variables, role: nil))
+        let failure = await expectFailure(.unavailable) { try await stranger.get("a", range: nil) }
+        #expect(failure?.description.contains("\(proxy.authority) is not trusted") == true)
+
+        variables["S3_CA_CERT_FILE"] = identity
+        let store = try ObjectStores.open(location, environment: RoleEnvironment(variables, role: nil))
+        let bytes = testBytes(6 << 20)
+        try await store.put("a", .bytes(bytes), mode: .createOnly)
+        try await proxy.set(.truncate(at: 3_000_000).on("GET"))
+        #expect(try await store.get("a", range: nil) == bytes)
+        #expect(try await proxy.counts() == [1])
+    }
+
     @Test("proxies and authorities of the environment are taken over")
     func transport() throws {
         let variables = [

@@ -63,13 +63,29 @@ public final class FaultProxy: Sendable {
     public let authority: String
     private let child: ChildProcess
 
-    public init(to authority: String) async throws {
+    /// - Parameter identity: A file with a key and its certificate, to speak TLS with.
+    public init(to authority: String, identity: String? = nil) async throws {
         let (child, port) = try await ChildProcess.blocking {
-            let child = try ChildProcess(["python3", ChildProcess.script("faultproxy.py"), authority])
+            let arguments =
+                ["python3", ChildProcess.script("faultproxy.py"), authority] + (identity.map { [$0] } ?? [])
+            let child = try ChildProcess(arguments)
             return (child, try child.readLine())
         }
         self.child = child
         self.authority = "127.0.0.1:\(port)"
+    }
+
+    /// Writes a new key, and a certificate for this machine that it has signed itself, to a file.
+    public static func makeIdentity(path: String) throws {
+        let result = try run([
+            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+            "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", path, "-out", path + ".cert",
+        ])
+        guard result.status == 0 else { throw ChildProcess.Failure(description: "openssl req: \(result.error)") }
+        let certificate = try String(contentsOfFile: path + ".cert", encoding: .utf8)
+        let key = try String(contentsOfFile: path, encoding: .utf8)
+        try (key + certificate).write(toFile: path, atomically: true, encoding: .utf8)
+        try FileManager.default.removeItem(atPath: path + ".cert")
     }
 
     /// Replaces the rules. The first that fits a request and is not used up befalls it.
