@@ -171,6 +171,7 @@ public struct Repository: Sendable {
                         let bytes = try await store.get(Self.key(name, pack.name), range: offset..<offset + piece)
                         _ = try await BlockingWork.run { _ in try descriptor.writeAll(bytes) }
                         progress.advance(bytes: bytes.count)
+                        if bytes.count < piece { break }  // its end, whatever the manifest says; the check below tells
                     }
                     try await BlockingWork.run { _ in
                         try descriptor.synchronize()

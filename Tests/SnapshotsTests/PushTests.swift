@@ -126,6 +126,22 @@ struct PushTests {
             #expect(!report.faults.isEmpty)
             #expect(report.faults.allSatisfy { $0.contains(sample.manifest.packs[0].name) }, "\(report.faults)")
         }
+        memory.replace(pack, with: sound)
+        let target = FilePath(NSTemporaryDirectory() + "zenith-\(UUID().uuidString)")
+        defer { try? removeTree(target) }
+        try makeDirectories(target)
+        try await repository.download(
+            packsOf: sample.manifest.name, sample.manifest, into: target, progress: NoProgress())
+        #expect(try readFile(target.appending(sample.manifest.packs[0].name)) == sound)
+        // A size that no object has ends in an error, and soon.
+        var boastful = sample.manifest
+        let first = boastful.packs[0]
+        boastful.packs[0] = PackInfo(name: first.name, sizeBytes: 1 << 60, sha256: first.sha256)
+        await #expect(throws: RepositoryError.self) {
+            try await repository.download(
+                packsOf: sample.manifest.name, boastful, into: target, progress: NoProgress())
+        }
+
         let key = Repository.key(sample.manifest.name, "manifest")
         var manifest = try #require(memory.bytes(key))
         manifest[20] ^= 1
