@@ -19,8 +19,7 @@ struct ClusterInspection {
 
     func inspect() async throws -> ClusterFacts {
         guard let versionEntry = entries["PG_VERSION"], let controlEntry = entries["global/pg_control"] else {
-            throw InterchangeError.refused(
-                "\(source.name) is not a PostgreSQL data directory: PG_VERSION or global/pg_control is missing")
+            throw InterchangeError.refused("\(source.name): PG_VERSION or global/pg_control went away")
         }
         let major: Int
         do { major = try PGVersion(parsing: await source.contents(of: versionEntry)).major } catch let error

@@ -39,6 +39,9 @@ public struct DataDirectoryImport: Sendable {
     /// - Throws: `InterchangeError` when the directory is not a cleanly shut-down cluster of a known version, or is
     ///   damaged.
     public func run(into directory: FilePath) async throws -> Manifest {
+        for path in ["PG_VERSION", "global/pg_control"] where !(try await source.exists(path)) {
+            throw InterchangeError.refused("\(source.name) is not a PostgreSQL data directory: \(path) is missing")
+        }
         let entries = try await source.entries()
         let byPath = Dictionary(entries.map { ($0.path, $0) }, uniquingKeysWith: { first, _ in first })
         let facts = try await ClusterInspection(source: source, entries: byPath).inspect()

@@ -30,6 +30,8 @@ public protocol DataDirectorySource: Sendable {
     /// The directory of each tablespace, by OID; empty for one inside of the data directory, or when unknown.
     func tablespaces() async throws -> [UInt32: String]
     func open(_ path: String) async throws -> any SourceFile
+    /// Asked before `entries`, which may take long on what is no data directory at all.
+    func exists(_ path: String) async throws -> Bool
 }
 
 extension DataDirectorySource {

@@ -38,6 +38,12 @@ public struct LocalDataDirectory: DataDirectorySource {
         } catch let error as Errno { throw InterchangeError.io("\(name): open \(relative): \(error)") }
     }
 
+    public func exists(_ relative: String) async throws -> Bool {
+        if access(path.appending(relative).string, F_OK) == 0 { return true }
+        guard errno == ENOENT || errno == ENOTDIR else { throw failure("examine \(relative)", errno) }
+        return false
+    }
+
     private func walk(_ relative: String, into found: inout [SourceEntry]) throws {
         let directory = relative.isEmpty ? path : path.appending(relative)
         for name in try names(in: directory) {

@@ -46,6 +46,8 @@ public struct ObjectDataDirectory: DataDirectorySource {
         return result
     }
 
+    public func exists(_ path: String) async throws -> Bool { try await store.exists(ObjectKey(path)) }
+
     public func open(_ path: String) async throws -> any SourceFile {
         ObjectFile(store: store, key: ObjectKey(path))
     }

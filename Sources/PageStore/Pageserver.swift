@@ -67,6 +67,10 @@ public actor Pageserver {
             throw RepositoryError.noSuchSnapshot(
                 "\(repository.location) holds no snapshot of this cluster, and neither does \(directory.path)")
         }
+        // What can be served is decided here, not at the first request.
+        if !unpushed.contains(where: { $0.name == latest }), (try? directory.snapshots.manifest(latest)) == nil {
+            _ = try await repository.manifest(latest)
+        }
         status.timeline = timeline.description
         status.generation = generation
         status.systemIdentifier = repository.identity.systemIdentifier

@@ -86,7 +86,13 @@ struct Initialization {
             }
         } catch RepositoryError.absent {}
 
-        let manifest = if let resumed { resumed } else { try await bringIn() }
+        let manifest: Manifest
+        do {
+            if let resumed { manifest = resumed } else { manifest = try await bringIn() }
+        } catch {
+            leaveNothing()
+            throw error
+        }
         let identity = RepositoryIdentity(
             systemIdentifier: manifest.identity.systemIdentifier, postgresMajor: manifest.identity.postgresMajor,
             walSegmentBytes: manifest.identity.walSegmentBytes, claim: claim)
@@ -128,6 +134,15 @@ struct Initialization {
             "  cluster   PostgreSQL \(repository.identity.postgresMajor), system identifier "
                 + repository.identity.systemIdentifier)
         StandardOutput.line("  latest    \(latest.map { $0.name.description } ?? "no snapshot yet")")
+    }
+
+    /// After a failure that has claimed nothing yet: takes away what was begun, and the directory if nothing else is in it.
+    private func leaveNothing() {
+        let directory = installation.directory
+        try? removeTree(directory.snapshots.root)
+        unlink(directory.claim.string)
+        unlink(directory.path.appending("\(Installation.daemonName).pid").string)
+        rmdir(directory.path.string)
     }
 
     /// The claim of this `init`, or of the one here before it that was cut short.
