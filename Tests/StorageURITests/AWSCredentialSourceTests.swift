@@ -24,6 +24,7 @@ struct AWSCredentialSourceTests {
     @Test("a web identity is exchanged for keys of its role")
     func webIdentity() async throws {
         let home = try AWSHome()
+        defer { withExtendedLifetime(home) {} }
         let file = try home.write("the.web.token\n", to: "token")
         let fetcher = ScriptedFetcher { _ in stsAnswer("ASIAWEB") }
         let variables = [
@@ -122,6 +123,7 @@ struct AWSCredentialSourceTests {
     @Test("the shared files, by profile")
     func profiles() async throws {
         let home = try AWSHome(credentials: Self.credentialsFile, config: Self.configFile)
+        defer { withExtendedLifetime(home) {} }
         let base = ["HOME": home.path]
         let plain = try await keys(base)
         #expect(plain.accessKeyID == "AKDEFAULT")
@@ -145,6 +147,7 @@ struct AWSCredentialSourceTests {
     @Test("roles of profiles are assumed, one on the other")
     func profileRoles() async throws {
         let home = try AWSHome(credentials: Self.credentialsFile, config: Self.configFile)
+        defer { withExtendedLifetime(home) {} }
         let fetcher = ScriptedFetcher { request in
             stsAnswer(request.text.contains("two") ? "ASIATWO" : request.text.contains("self") ? "ASIASELF" : "ASIAONE")
         }
@@ -173,6 +176,7 @@ struct AWSCredentialSourceTests {
         #expect(try await keys(relative, fetcher).accessKeyID == "ASIAECS")
         #expect(fetcher.requests.last?.url == "http://169.254.170.2/v2/credentials/x")
         let home = try AWSHome()
+        defer { withExtendedLifetime(home) {} }
         let file = try home.write("Bearer of the file\n", to: "authorization")
         let full = [
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://169.254.170.23/v1/credentials",

@@ -32,6 +32,7 @@ struct AWSIdentityTests {
     @Test("a role's own profile is read where profiles lie, and does not lead to the instance")
     func ownProfile() async throws {
         let home = try AWSHome(credentials: "[src]\naws_access_key_id=AKSRC\naws_secret_access_key=s\n[empty]\nx=1\n")
+        defer { withExtendedLifetime(home) {} }
         let base = with(["HOME": home.path, "SNAPSHOT_AWS_PROFILE": "src"])
         #expect(try await keys(base, role: .snapshot).accessKeyID == "AKSRC")
         let fetcher = ScriptedFetcher { _ in (200, "session") }

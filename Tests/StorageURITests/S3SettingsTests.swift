@@ -52,6 +52,7 @@ struct S3SettingsTests {
     @Test("each value is read, and where it came from is told")
     func everything() throws {
         let home = try AWSHome()
+        defer { withExtendedLifetime(home) {} }
         let authorities = try home.write("-----BEGIN CERTIFICATE-----", to: "ca.pem")
         let read = try settings(
             [
