@@ -71,7 +71,7 @@ struct S3PartSource {
                 if let error = error as? ObjectStoreError {
                     throw S3Failure(error.code, error.action, cause: error.cause)
                 }
-                throw S3Failure(.invalid, "the content could not be produced: \(error)")
+                throw S3Failure(.invalid, "the content could not be produced", cause: error)
             }
         }
     }
