@@ -33,7 +33,7 @@ struct Installation {
     }
 
     var logFile: String {
-        configuration[Settings.logFile] ?? directory.path.appending("\(Self.daemonName).log").string
+        configuration[Settings.logFile]?.text ?? directory.path.appending("\(Self.daemonName).log").string
     }
 
     func makePool() throws -> WorkerPool { WorkerPool(width: try configuration.required(Settings.workers)) }

@@ -87,14 +87,17 @@ public struct StartCommand: AsyncParsableCommand {
             timelineName: installation.configuration[Settings.timeline],
             owner: "\(hostName()) pid \(getpid())", pid: getpid(), logger: logger)
         let started = try await pageserver.start()
+        let signals = daemonSignals()  // before anybody is told that one may be sent
         Readiness.shared.ready()
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await pageserver.run(started) }
                 group.addTask {
-                    await awaitTermination(onHangup: {
-                        do { try output.reopen() } catch { logger.error("cannot open the log again: \(error)") }
-                    })
+                    await awaitTermination(
+                        signals,
+                        onHangup: {
+                            do { try output.reopen() } catch { logger.error("cannot open the log again: \(error)") }
+                        })
                 }
                 try await group.next()  // the first to end ends the other
                 Readiness.shared.stopping()

@@ -99,12 +99,28 @@ public struct ConnectionInfo: SettingValue, Hashable {
 }
 
 /// How a storage was named by its user: `s3://bucket/prefix`, `/srv/zenith`, `S3_PREFIX`.
+///
+/// A relative path becomes absolute: the daemon and the next command may run elsewhere.
 public struct StorageText: SettingValue, Hashable {
     public static var typeName: String { "storage" }
     public let text: String
 
     public init(settingText text: String) throws(ValueFault) {
-        self.text = try String(settingText: text)
+        let given = try String(settingText: text)
+        let isRelative = given == "." || given == ".." || given.hasPrefix("./") || given.hasPrefix("../")
+        self.text = isRelative ? absolutePath(given) : given
+    }
+
+    public var settingText: String { text }
+}
+
+/// A file or directory of this machine. A relative path becomes absolute.
+public struct LocalPath: SettingValue, Hashable {
+    public static var typeName: String { "path" }
+    public let text: String
+
+    public init(settingText text: String) throws(ValueFault) {
+        self.text = absolutePath(try String(settingText: text))
     }
 
     public var settingText: String { text }

@@ -15,7 +15,7 @@ public enum Settings {
         check: { $0.bytes < 1 << 20 ? "is less than 1MB" : nil })
     public static let walSource = Setting<ConnectionInfo>(
         "wal_source", "Primary or safekeeper to receive WAL from", example: "host=db1 user=replicator")
-    public static let pgBin = Setting<String>(
+    public static let pgBin = Setting<LocalPath>(
         "pg_bin", "Directory of PostgreSQL's programs",
         defaultWords: "that of pg_config, else the newest that is installed", example: "/usr/lib/postgresql/17/bin")
     public static let pgUser = Setting<String>(
@@ -38,8 +38,9 @@ public enum Settings {
         check: { $0.bytes < 16 << 20 ? "is less than 16MB" : nil })
     public static let logLevel = Setting<Logger.Level>(
         "log_level", "How much is logged: trace, debug, info, notice, warning, error or critical", default: .info)
-    public static let logFile = Setting<String>(
-        "log_file", "File that a daemon logs to", defaultWords: "DIR/<daemon>.log", example: "/var/log/zenith.log")
+    public static let logFile = Setting<LocalPath>(
+        "log_file", "File that a daemon logs to", defaultWords: "pageserver.log in the installation's directory",
+        example: "/var/log/zenith.log")
 
     /// In the order of the documentation and of the file.
     public static let all: [any SettingDeclaration] = [

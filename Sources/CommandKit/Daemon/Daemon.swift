@@ -94,8 +94,7 @@ public enum Daemon {
         }
         let seconds = timeout.components.seconds
         let deadline = monotonicSeconds() + Double(seconds)
-        // The lock falls with the process: there is no moment at which it is gone and the lock is not.
-        while PidFile.holder(directory: directory, name: name) == pid {
+        while PidFile.holder(directory: directory, name: name) == pid || isAlive(pid) {
             guard monotonicSeconds() < deadline else {
                 throw CommandFailure(
                     .temporary, "\(name) (process \(pid)) has not ended after \(seconds) s",
@@ -104,6 +103,15 @@ public enum Daemon {
             usleep(50_000)
         }
         return true
+    }
+
+    /// False also for a process that has ended and is still to be collected by its parent.
+    private static func isAlive(_ pid: Int32) -> Bool {
+        // `1234 (name) S …`; the name may hold anything, also a parenthesis.
+        guard let text = try? readTextFile("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else {
+            return false
+        }
+        return !text[end...].dropFirst(2).hasPrefix("Z")
     }
 
     /// The program that this process runs, by a path that stays when it is started again.

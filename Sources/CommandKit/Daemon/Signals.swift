@@ -11,7 +11,8 @@ public enum DaemonSignal: Int32, Sendable, CaseIterable {
     case terminate = 15
 }
 
-/// The signals that arrive from now on, in order. From here on they no longer end the process by themselves.
+/// The signals that arrive from now on, in order. From here on they no longer end the process by themselves: called
+/// once, when the daemon is about to say that it is ready.
 public func daemonSignals() -> AsyncStream<DaemonSignal> {
     AsyncStream(bufferingPolicy: .bufferingNewest(16)) { continuation in
         let sources = SignalSources { continuation.yield($0) }
@@ -20,8 +21,10 @@ public func daemonSignals() -> AsyncStream<DaemonSignal> {
 }
 
 /// Waits for a signal to shut down. Each SIGHUP calls `onHangup`, and the waiting goes on.
-public func awaitTermination(onHangup: @escaping @Sendable () -> Void) async {
-    for await signal in daemonSignals() {
+public func awaitTermination(
+    _ signals: AsyncStream<DaemonSignal>, onHangup: @escaping @Sendable () -> Void
+) async {
+    for await signal in signals {
         guard signal == .hangUp else { return }
         onHangup()
     }

@@ -82,8 +82,7 @@ extension PostgresPrograms {
     private static func findDirectory(
         given: Configuration.Entry, environment: [String: String]
     ) throws(CommandFailure) -> (directory: String, source: String) {
-        if let directory = given.text {
-            let path = absolutePath(directory)
+        if let path = given.text {
             guard hasPrograms(path) else {
                 throw CommandFailure(.configuration, "pg_bin \(path) holds no postgres program (from \(given.origin))")
             }
