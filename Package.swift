@@ -88,7 +88,7 @@ let package = Package(
         tests("Snapshots", ["Snapshots", "ObjectStorage", "PostgresFormat"]),
         tests("Interchange", ["Interchange", "Snapshots", "ObjectStorage", "PostgresFormat"]),
         tests("CommandKit", ["CommandKit", "StorageURI", "ObjectStorage", argumentParser, logging, systemPackage]),
-        tests("EndToEnd", []),
+        tests("EndToEnd", [], exclude: ["reader.py"]),
     ],
     swiftLanguageModes: [.v6]
 )
