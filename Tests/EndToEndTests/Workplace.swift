@@ -15,7 +15,9 @@ final class Workplace: Sendable {
         // PostgreSQL's user has to reach exports in here.
         chmod(path, 0o755)
         var variables: [String: String?] = ["ZENITH_DIR": path + "/dir"]
-        for name in ProcessInfo.processInfo.environment.keys where name.hasPrefix("AWS_") { variables[name] = .some(nil) }
+        for name in ProcessInfo.processInfo.environment.keys where name.hasPrefix("AWS_") {
+            variables[name] = .some(nil)
+        }
         self.environment = variables.merging(environment) { _, new in new }
     }
 
