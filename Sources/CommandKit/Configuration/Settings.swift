@@ -8,13 +8,17 @@ public enum Settings {
     public static let timeline = Setting<String>(
         "timeline", "Timeline to work on, by name or id", default: "main")
     public static let snapshotInterval = Setting<Duration>(
-        "snapshot_interval", "Longest time between two snapshots", default: .seconds(300),
+        "snapshot_interval", "Longest time between two snapshots; takes effect with WAL, which is not received yet",
+        default: .seconds(300),
         check: { $0 < .seconds(1) ? "is less than 1s" : nil })
     public static let snapshotWAL = Setting<ByteSize>(
-        "snapshot_wal", "Amount of WAL after which a snapshot is taken", default: ByteSize(bytes: 1 << 30),
+        "snapshot_wal",
+        "Amount of WAL after which a snapshot is taken; takes effect with WAL, which is not received yet",
+        default: ByteSize(bytes: 1 << 30),
         check: { $0.bytes < 1 << 20 ? "is less than 1MB" : nil })
     public static let walSource = Setting<ConnectionInfo>(
-        "wal_source", "Primary or safekeeper to receive WAL from", example: "host=db1 user=replicator")
+        "wal_source", "Primary or safekeeper to receive WAL from; kept for later, WAL is not received yet",
+        example: "host=db1 user=replicator")
     public static let pgBin = Setting<LocalPath>(
         "pg_bin", "Directory of PostgreSQL's programs",
         defaultWords: "that of pg_config, else the newest that is installed", example: "/usr/lib/postgresql/17/bin")
@@ -22,10 +26,11 @@ public enum Settings {
         "pg_user", "User that PostgreSQL's programs run as, and that exports belong to, when started as root",
         default: "postgres")
     public static let listenHTTP = Setting<HostPort>(
-        "listen_http", "Address for status, metrics and pages over HTTP",
+        "listen_http", "Address for status, metrics and pages over HTTP; kept for later, not served yet",
         default: HostPort(host: "127.0.0.1", port: 9898))
     public static let listenPG = Setting<HostPort>(
-        "listen_pg", "Address for PostgreSQL's replication protocol", default: HostPort(host: "127.0.0.1", port: 6400))
+        "listen_pg", "Address for PostgreSQL's replication protocol; kept for later, not served yet",
+        default: HostPort(host: "127.0.0.1", port: 6400))
     public static let workers = Setting<Int>(
         "workers", "Workers that pack, hash and transfer at the same time", default: processorCount(),
         defaultWords: "the number of processors", example: "4",
