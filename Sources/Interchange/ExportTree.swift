@@ -19,15 +19,21 @@ struct ExportTree: Sendable {
             }
             let names = try directoryEntries(directory)
             if names.contains(LocalExport.marker) {
+                // Cut short at the very last step, it could be started on; what was written to it since is not ours.
+                guard !names.contains("postmaster.pid") else {
+                    throw InterchangeError.exists(
+                        "\(directory) holds an unfinished export, but PostgreSQL runs on it: postmaster.pid is there")
+                }
                 // The marker stays until all else is gone.
                 for name in names where name != LocalExport.marker { try removeTree(directory.appending(name)) }
             } else if names.contains(where: { $0 != "lost+found" }) {
                 throw InterchangeError.exists(
                     "\(directory) is not empty: an export is written only to an empty or absent directory")
             }
-            guard chmod(directory.string, mode_t(layout.directoryMode)) == 0 else {
-                throw failure("set the mode of", directory, errno)
-            }
+        }
+        // Also of a directory made just now: the umask may have taken the group's part away.
+        guard chmod(directory.string, mode_t(layout.directoryMode)) == 0 else {
+            throw failure("set the mode of", directory, errno)
         }
         try give(directory)
         try Snapshots.writeDurably(
@@ -42,14 +48,30 @@ struct ExportTree: Sendable {
         try claim(directory)
     }
 
-    /// Fails before anything is written when the file system cannot hold the export.
-    func checkSpace(for bytes: Int) throws {
-        var status = statvfs()
-        guard statvfs(root.string, &status) == 0 else { throw failure("examine", root, errno) }
-        let free = Int(status.f_bavail) * Int(status.f_frsize)
-        guard free >= bytes else {
-            throw InterchangeError.io(
-                "\(root): the export takes \(bytes >> 20) MiB, the file system has \(free >> 20) MiB left")
+    /// Fails before anything is written when a file system cannot hold what goes there.
+    func checkSpace(_ tablespaces: TablespacePlacement) throws {
+        let outside = Dictionary(
+            tablespaces.outside.map { ($0.oid, FilePath($0.directory)) }, uniquingKeysWith: { first, _ in first })
+        var needs: [FilePath: Int] = [root: layout.manifest.files.reduce(0) { $0 + $1.sizeBytes }]
+        for fork in layout.manifest.forks {
+            needs[outside[fork.key.tablespace] ?? root, default: 0] += Int(fork.blockCount) * Page.size
+        }
+        // Several of them may share a file system.
+        var byDevice: [dev_t: (directory: FilePath, bytes: Int)] = [:]
+        for (directory, bytes) in needs {
+            var status = stat()
+            guard stat(directory.string, &status) == 0 else { throw failure("examine", directory, errno) }
+            byDevice[status.st_dev, default: (directory, 0)].bytes += bytes
+        }
+        for (directory, bytes) in byDevice.values {
+            var status = statvfs()
+            guard statvfs(directory.string, &status) == 0 else { throw failure("examine", directory, errno) }
+            let free = Int(status.f_bavail) * Int(status.f_frsize)
+            guard free >= bytes else {
+                throw InterchangeError.io(
+                    "\(directory): the export takes \(bytes >> 20) MiB there, the file system has \(free >> 20) MiB left"
+                )
+            }
         }
     }
 
@@ -143,11 +165,13 @@ struct ExportTree: Sendable {
 
     private func make(_ path: String, mode: UInt16? = nil) throws {
         let target = root.appending(path)
-        if mkdir(target.string, mode_t(mode ?? layout.directoryMode)) != 0 {
+        let mode = mode_t(mode ?? layout.directoryMode)
+        if mkdir(target.string, mode) != 0 {
             guard errno == EEXIST else { throw failure("make directory", target, errno) }
             return
         }
-        if let mode { chmod(target.string, mode_t(mode)) }
+        // The umask may have taken the group's part away.
+        guard chmod(target.string, mode) == 0 else { throw failure("set the mode of", target, errno) }
         try give(target)
     }
 

@@ -10,7 +10,31 @@ public struct LocalDataDirectory: DataDirectorySource {
 
     public func entries() async throws -> [SourceEntry] {
         var found: [SourceEntry] = []
-        try walk("", into: &found)
+        try walk("", besides: tablespaceDirectories(), into: &found)
+        return found
+    }
+
+    /// A directory, whatever the path to it.
+    private struct Identity: Hashable {
+        let device: UInt64
+        let number: UInt64
+
+        init(_ status: stat) {
+            device = UInt64(status.st_dev)
+            number = UInt64(status.st_ino)
+        }
+    }
+
+    /// Where the links in `pg_tblspc` lead. It may be inside of the data directory, as exports have it; what is there
+    /// is read through the link, and not a second time.
+    private func tablespaceDirectories() throws -> Set<Identity> {
+        let directory = path.appending("pg_tblspc")
+        guard access(directory.string, F_OK) == 0 else { return [] }
+        var found: Set<Identity> = []
+        for name in try names(in: directory) {
+            var status = stat()
+            if stat(directory.appending(name).string, &status) == 0 { found.insert(Identity(status)) }
+        }
         return found
     }
 
@@ -44,7 +68,7 @@ public struct LocalDataDirectory: DataDirectorySource {
         return false
     }
 
-    private func walk(_ relative: String, into found: inout [SourceEntry]) throws {
+    private func walk(_ relative: String, besides tablespaces: Set<Identity>, into found: inout [SourceEntry]) throws {
         let directory = relative.isEmpty ? path : path.appending(relative)
         for name in try names(in: directory) {
             let entryPath = relative.isEmpty ? name : relative + "/" + name
@@ -66,11 +90,14 @@ public struct LocalDataDirectory: DataDirectorySource {
             }
             let isDirectory = status.st_mode & S_IFMT == S_IFDIR
             guard isDirectory || status.st_mode & S_IFMT == S_IFREG else { continue }  // a socket, a pipe
+            if isDirectory, relative != "pg_tblspc", tablespaces.contains(Identity(status)) { continue }
             found.append(
                 SourceEntry(
                     path: entryPath, isDirectory: isDirectory, mode: UInt16(status.st_mode & 0o7777),
                     sizeBytes: isDirectory ? 0 : Int(status.st_size)))
-            if isDirectory && !DataDirectoryRules.leavesOutContents(entryPath) { try walk(entryPath, into: &found) }
+            if isDirectory && !DataDirectoryRules.leavesOutContents(entryPath) {
+                try walk(entryPath, besides: tablespaces, into: &found)
+            }
         }
     }
 

@@ -46,7 +46,7 @@ public struct LocalExport: Sendable {
         let tree = ExportTree(root: root, owner: options.owner, layout: layout)
         try tree.claim(root)
         for place in tablespaces.outside { try tree.claim(FilePath(place.directory)) }
-        try tree.checkSpace(for: manifest.logicalBytes)
+        try tree.checkSpace(tablespaces)
         try tree.makeDirectories(tablespaces)
         try tree.makeEmptyFiles()
 
@@ -101,7 +101,15 @@ struct TablespacePlacement {
                 guard path.isAbsolute else {
                     throw InterchangeError.refused("the tablespace directory \(target) must be an absolute path")
                 }
-                outside.append(Place(oid: tablespace.oid, directory: path.lexicallyNormalized().string))
+                let directory = path.lexicallyNormalized()
+                // One inside of another would be taken for its content, or removed with an unfinished export.
+                let others = outside.map { FilePath($0.directory) } + [root.lexicallyNormalized()]
+                if let other = others.first(where: { directory.starts(with: $0) || $0.starts(with: directory) }) {
+                    throw InterchangeError.refused(
+                        "the tablespace directory \(directory) lies in the export itself or overlaps another "
+                            + "tablespace's: \(other)")
+                }
+                outside.append(Place(oid: tablespace.oid, directory: directory.string))
             } else if tablespace.location.isEmpty {
                 inPlace.append(tablespace.oid)
             } else {
