@@ -37,6 +37,10 @@ public final class FrameCache: Sendable {
                 if try descriptor.seek(offset: 0, from: .end) < Int64(pack.sizeBytes) {
                     try descriptor.resize(to: Int64(pack.sizeBytes))
                 }
+                // No frame holds the header, and without it a pack that is kept whole would not match its digest.
+                _ = try Format.header(Format.packMagic).withUnsafeBytes {
+                    try descriptor.writeAll(toAbsoluteOffset: 0, $0)
+                }
                 _ = try bytes.withUnsafeBytes { try descriptor.writeAll(toAbsoluteOffset: Int64(offset), $0) }
             }
         } catch { state.withLock { $0.problem = "cannot keep \(pack.name) in \(directory): \(error)" } }
