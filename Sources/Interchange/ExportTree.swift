@@ -18,7 +18,7 @@ struct ExportTree: Sendable {
                 throw failure("make directory", directory, errno)
             }
             let names = try directoryEntries(directory)
-            if names.contains(LocalExport.marker) {
+            if names.contains(LocalExport.marker) || names == [LocalExport.markerBegun] {
                 // Cut short at the very last step, it could be started on; what was written to it since is not ours.
                 guard !names.contains("postmaster.pid") else {
                     throw InterchangeError.exists(

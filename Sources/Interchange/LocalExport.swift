@@ -20,6 +20,8 @@ public struct LocalExport: Sendable {
     }
 
     static let marker = "zenith-export-unfinished"
+    /// What `writeDurably` calls the marker while it writes it.
+    static let markerBegun = temporaryName(for: marker)
 
     private let snapshot: SnapshotReader
     private let options: Options

@@ -51,9 +51,12 @@ public func synchronizeDirectory(_ path: FilePath) throws {
     guard fsync(descriptor) == 0 else { throw LocalFileError("synchronize \(path)", errno) }
 }
 
+/// What a file is called while `writeDurably` writes it.
+public func temporaryName(for name: String) -> String { ".\(name).writing" }
+
 /// Replaces a file in one step: written beside it, synchronized, renamed, and the directory synchronized.
 public func writeDurably(_ bytes: [UInt8], to path: FilePath, mode: FilePermissions = [.ownerReadWrite]) throws {
-    let temporary = path.removingLastComponent().appending(".\(path.lastComponent!.string).writing")
+    let temporary = path.removingLastComponent().appending(temporaryName(for: path.lastComponent!.string))
     do {
         let descriptor = try FileDescriptor.open(
             temporary, .writeOnly, options: [.create, .truncate], permissions: mode)

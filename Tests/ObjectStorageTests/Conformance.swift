@@ -62,7 +62,7 @@ struct PieceStream: Sendable {
                 switch end {
                 case .finish: break
                 case .fail: throw Broken()
-                case .hang: try await Task.sleep(for: .seconds(60))
+                case .hang: try await Task.sleep(for: .seconds(900))
                 }
                 return nil
             }))

@@ -13,7 +13,7 @@ final class TemporaryDirectory: Sendable {
     deinit { try? FileManager.default.removeItem(atPath: path) }
 }
 
-@Suite("every store does alike", .timeLimit(.minutes(2)))
+@Suite("every store does alike", .timeLimit(.minutes(30)))
 struct ConformanceTests {
     @Test("file", arguments: ConformanceCase.all, [true, false])
     func file(one: ConformanceCase, resolvesBeneath: Bool) async throws {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ObjectStorage
 
-@Suite("file store, when things go wrong", .serialized, .timeLimit(.minutes(2)))
+@Suite("file store, when things go wrong", .serialized, .timeLimit(.minutes(30)))
 struct FileDurabilityTests {
     /// Where the child process of a test writes: both sides know the parent's number.
     private static func sharedRoot(_ parent: Int32) -> String { "/tmp/zenith-file-tests-\(parent)" }
@@ -19,6 +19,9 @@ struct FileDurabilityTests {
                 let store = FileObjectStore(root: FileDurabilityTests.sharedRoot(getppid()))
                 let moment = UInt32.random(in: 5_000...80_000)
                 Thread.detachNewThread {
+                    // Not before something is there; a busy disk may take its time for that.
+                    let first = FileDurabilityTests.sharedRoot(getppid()) + "/w1/o1"
+                    while access(first, F_OK) != 0 { usleep(1000) }
                     usleep(moment)
                     Glibc.kill(getpid(), SIGKILL)
                 }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import ObjectStorage
 
-@Suite("file store", .timeLimit(.minutes(2)))
+@Suite("file store", .timeLimit(.minutes(30)))
 struct FileObjectStoreTests {
     let directory: TemporaryDirectory
     let root: String

@@ -4,7 +4,7 @@ import Testing
 
 @testable import ObjectStorage
 
-@Suite("storage probe and registry", .timeLimit(.minutes(1)))
+@Suite("storage probe and registry", .timeLimit(.minutes(30)))
 struct ProbeTests {
     static let names = ["write", "create-if-absent", "ranged read", "list", "delete"]
 

@@ -4,7 +4,7 @@ import Testing
 @testable import ObjectStorage
 
 /// What every store does alike, done by two real services.
-@Suite("S3 does as every store", .timeLimit(.minutes(2)))
+@Suite("S3 does as every store", .timeLimit(.minutes(30)))
 struct S3ConformanceTests {
     /// Where these services are not like Amazon's, and no client can make them so.
     private static let knownIssues: [S3TestService: [String: Comment]] = [

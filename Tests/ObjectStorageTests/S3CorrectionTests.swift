@@ -7,7 +7,7 @@ import Testing
 @testable import ObjectStorage
 
 /// What a service tells a client to correct, and the client corrects by itself.
-@Suite("S3 corrections", .timeLimit(.minutes(2)))
+@Suite("S3 corrections", .timeLimit(.minutes(30)))
 struct S3CorrectionTests {
     /// Counts how often the keys are asked for anew.
     private final class CountingCredentials: AWSCredentialProvider {

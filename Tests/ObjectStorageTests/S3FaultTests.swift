@@ -7,7 +7,7 @@ import Testing
 
 /// What a network and a service do wrong, done by a proxy before a real service: the work is done all the same, once,
 /// and nothing is left behind.
-@Suite("S3 with faults", .timeLimit(.minutes(2)))
+@Suite("S3 with faults", .timeLimit(.minutes(30)))
 struct S3FaultTests {
     private typealias Rule = FaultProxy.Rule
     private static let partBytes = 5 << 20

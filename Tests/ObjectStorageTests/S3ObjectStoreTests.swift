@@ -4,7 +4,7 @@ import Testing
 
 @testable import ObjectStorage
 
-@Suite("S3", .timeLimit(.minutes(2)))
+@Suite("S3", .timeLimit(.minutes(30)))
 struct S3ObjectStoreTests {
     @Test("what was put is read back, whole and by range", arguments: S3TestService.allCases)
     func roundTrip(service: S3TestService) async throws {

@@ -55,7 +55,7 @@ struct PostgresClusterTests {
         sleep(60)
     }
 
-    @Test("nothing is left behind by tests that are killed", .timeLimit(.minutes(2)))
+    @Test("nothing is left behind by tests that are killed", .timeLimit(.minutes(30)))
     func leavesNothingWhenKilled() throws {
         let path = NSTemporaryDirectory() + "zenith-abandoned-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: path) }

@@ -42,7 +42,7 @@ private final class LocalSample: Sendable {
     deinit { try? removeTree(root) }
 }
 
-@Suite("push", .timeLimit(.minutes(1)))
+@Suite("push", .timeLimit(.minutes(30)))
 struct PushTests {
     let timeline = TimelineUUID()
     let identity = RepositoryIdentity(
