@@ -3,8 +3,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help build release demo test bench format lint clean
 
-# The Swift runtime goes into the programs: they start in half the time, and run where there is no toolchain.
-RELEASE_FLAGS := -c release --static-swift-stdlib
+# The Swift runtime goes into the programs: they start in half the time, and run where there is no toolchain. The
+# toolchain's own linker, as the usual one warns of what Foundation calls.
+RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld
 SOURCES := Package.swift Sources Tests pageserver safekeeper
 
 help:
