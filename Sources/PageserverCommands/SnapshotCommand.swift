@@ -237,8 +237,14 @@ extension SnapshotCommand {
                 """)
 
         @OptionGroup public var options: RepositoryOptions
+        @OptionGroup public var output: OutputOptions
 
         public init() {}
+
+        private func report(_ name: SnapshotName) throws {
+            if output.json { return try printJSON(["name": name.description]) }
+            StandardOutput.line(name.description)
+        }
 
         public func run() async throws {
             let installation = try Installation(options.common, [options.storage, options.timeline])
@@ -259,7 +265,7 @@ extension SnapshotCommand {
             let bar = ProgressBar("push")
             try await bar.during { try await pageserver.push(started, progress: bar) }
             await pageserver.finish(error: nil)
-            StandardOutput.line(started.latest.description)
+            try report(started.latest)
         }
 
         /// The daemon pushes by itself; this only waits until it has.
@@ -269,7 +275,7 @@ extension SnapshotCommand {
             while true {
                 let all = try await installation.snapshots(repository, timeline)
                 if let newest = all.last, newest.isStored {
-                    return StandardOutput.line(newest.listing.name.description)
+                    return try report(newest.listing.name)
                 }
                 guard
                     PidFile.holder(directory: installation.directory.path.string, name: Installation.daemonName) != nil
@@ -287,6 +293,7 @@ extension SnapshotCommand {
             commandName: "delete", abstract: "Delete a snapshot from storage, unless a later one builds on it.")
 
         @OptionGroup public var options: RepositoryOptions
+        @OptionGroup public var output: OutputOptions
         @Argument(help: ArgumentHelp("The snapshot, by its whole name.", valueName: "name")) public var name: String
 
         public init() {}
@@ -300,6 +307,7 @@ extension SnapshotCommand {
             try await writer.delete(wanted)
             // The copy here would be pushed again.
             try installation.directory.snapshots.remove(wanted)
+            if output.json { return try printJSON(["deleted": wanted.description]) }
             StandardOutput.line("deleted \(wanted)")
         }
     }

@@ -51,9 +51,14 @@ actor PackPieces {
         guard let repository = snapshot.repository else {
             throw RepositoryError.damaged("\(pack.name) is missing or damaged, and the snapshot is not in storage yet")
         }
-        let bytes = try await repository.store.get(Repository.key(snapshot.manifest.name, pack.name), range: range)
+        let key = Repository.key(snapshot.manifest.name, pack.name)
+        let bytes: [UInt8]
+        do { bytes = try await repository.store.get(key, range: range) } catch {
+            guard error.code == .notFound else { throw error }
+            throw RepositoryError.damaged("\(repository.location): \(key) is missing, though its manifest is there")
+        }
         guard bytes.count == range.count else {
-            throw RepositoryError.damaged("\(repository.location): \(pack.name) is cut short")
+            throw RepositoryError.damaged("\(repository.location): \(key) is cut short")
         }
         return bytes
     }

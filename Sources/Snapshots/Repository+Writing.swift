@@ -112,7 +112,11 @@ public struct RepositoryWriter: Sendable {
         try await putPacks(of: snapshot.manifest, parallel: parallel, progress) { pack, key in
             let pieces = PackPieces(pack, snapshot)
             let stream = AsyncThrowingStream<[UInt8], any Error>(unfolding: { try await pieces.next() })
-            try await store.put(key, .stream(stream), mode: .overwrite)
+            do { try await store.put(key, .stream(stream), mode: .overwrite) } catch let error as ObjectStoreError {
+                // What is wrong with the source is no fault of the place that it goes to.
+                if let damage = error.cause as? RepositoryError { throw damage }
+                throw error
+            }
         }
         try await commit(snapshot.manifest)
     }
