@@ -22,7 +22,8 @@ public enum Storages {
         do {
             return try ObjectStores.open(location, environment: RoleEnvironment(environment, role: role))
         } catch let error as ObjectStoreError {
-            throw CommandFailure(error)
+            // Nothing was asked of the storage: it is what was configured that cannot be.
+            throw CommandFailure(.configuration, error.description)
         } catch { throw CommandFailure(.configuration, "\(location): \(error)") }
     }
 

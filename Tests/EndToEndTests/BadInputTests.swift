@@ -124,7 +124,7 @@ struct BadInputTests {
         try refuse("s4://bucket/x", 78, "did you mean s3")
         try refuse("S3_PREFIX", 78, "WALG_S3_PREFIX")
         for scheme in ["gs", "azure", "swift", "oss", "ssh"] {
-            try refuse("\(scheme)://somewhere/x", 1, "\(scheme):// is not yet supported")
+            try refuse("\(scheme)://somewhere/x", 78, "\(scheme):// is not yet supported")
         }
         let secret = try work.zenith("init", "--storage-dest", "s3://AKIA:topsecretword@bucket/x")
         #expect(secret.status == 78 && !secret.error.contains("topsecretword"), "\(secret.error)")
@@ -182,5 +182,36 @@ struct BadInputTests {
             "pgdata")
         try work.fail(["snapshot", "create", "-D", "third"], 1, "No space left")
         #expect(try work.succeed("snapshot", "list", "-D", "third").contains("local disk"))
+    }
+
+    @Test("a snapshot that was damaged before it was ever pushed is not pushed")
+    func damagedBeforePush() throws {
+        let work = try Workplace()
+        try work.succeed(
+            "init", "--storage-dest", work.storage, "--snapshot-path", try SourceCluster.get().path,
+            "--snapshot-format", "pgdata")
+        let timelines = work.directory + "/timelines"
+        let timeline = try #require(try FileManager.default.contentsOfDirectory(atPath: timelines).first)
+        let snapshots = "\(timelines)/\(timeline)/snapshots"
+        let name = try #require(try FileManager.default.contentsOfDirectory(atPath: snapshots).first)
+        let pack = try #require(
+            try FileManager.default.contentsOfDirectory(atPath: "\(snapshots)/\(name)").first { $0.hasPrefix("pack-") })
+        try flip("\(snapshots)/\(name)/\(pack)", at: 50_000)
+        try work.fail(["snapshot", "create"], 65, pack, "damaged")
+        #expect(try work.succeed("snapshot", "list", "--json").contains("\"stored\" : false"))
+    }
+
+    @Test("a storage that may only be read", .enabled(if: getuid() == 0))
+    func readOnlyStorage() throws {
+        let work = try stored()
+        _ = try run(["chmod", "-R", "a+rX", work.path])
+        let command = [
+            "setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--", Workplace.programs + "/zenith",
+            "init", "-D", "/tmp/zenith-e2e-\(UUID().uuidString)", "--storage-dest", work.path + "/storage/below",
+            "--snapshot-path", work.path,
+        ]
+        let result = try run(command, environment: work.environment, directory: "/")
+        #expect(result.status == 1 || result.status == 77, "\(result.error)")
+        #expect(!FileManager.default.fileExists(atPath: work.path + "/storage/below"))
     }
 }

@@ -30,7 +30,23 @@ struct MainJobTests {
         #expect(try FileManager.default.attributesOfItem(atPath: export)[.posixPermissions] as? Int == 0o700)
         try expectEqualCluster(export)
 
+        // The same snapshot, named in other ways, by the other program.
         let shown = try json(work.succeed("snapshot", "show", "LATEST", "--json"))
+        for selection in [["--snapshot", name], ["--lsn", try #require(shown["endLSN"] as? String)]] {
+            let target = "\(work.path)/by\(selection[0])"
+            let result = try run(
+                [
+                    Workplace.programs + "/pageserver", "export", "--snapshot-path", target, "--snapshot-format",
+                    "pgdata",
+                ]
+                    + selection, environment: work.environment, directory: work.path)
+            #expect(result.status == 0, "\(result.error)")
+            for file in ["global/pg_control", "base/5/1259"] {
+                #expect(
+                    FileManager.default.contents(atPath: "\(target)/\(file)")
+                        == FileManager.default.contents(atPath: "\(source.path)/\(file)"))
+            }
+        }
         #expect(shown["label"] as? String == "the first")
         #expect(shown["dataChecksums"] as? Bool == true)
         try work.succeed("snapshot", "delete", name)

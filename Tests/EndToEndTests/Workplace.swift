@@ -14,15 +14,22 @@ final class Workplace: Sendable {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         // PostgreSQL's user has to reach exports in here.
         chmod(path, 0o755)
-        var variables: [String: String?] = ["ZENITH_DIR": path + "/dir"]
-        for name in ProcessInfo.processInfo.environment.keys where name.hasPrefix("AWS_") {
+        var variables: [String: String?] = [:]
+        let foreign = ["AWS_", "S3_", "WALG_", "WALE_", "ZENITH_", "SNAPSHOT_", "STORAGE_", "WAL_"]
+        for name in ProcessInfo.processInfo.environment.keys
+        where name != "ZENITH_TEST_CACHE" && foreign.contains(where: name.hasPrefix) {
             variables[name] = .some(nil)
         }
+        variables["ZENITH_DIR"] = path + "/dir"
         self.environment = variables.merging(environment) { _, new in new }
     }
 
     deinit {
-        _ = try? zenith("stop", "--mode", "immediate")
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] {
+            if FileManager.default.fileExists(atPath: "\(path)/\(name)/pageserver.pid") {
+                _ = try? zenith("stop", "--mode", "immediate", "-D", "\(path)/\(name)")
+            }
+        }
         try? FileManager.default.removeItem(atPath: path)
     }
 
