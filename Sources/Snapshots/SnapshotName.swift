@@ -59,23 +59,16 @@ public struct SnapshotName: Hashable, Sendable, CustomStringConvertible {
     /// Nil unless `text` is exactly what `description` would print.
     public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "_", omittingEmptySubsequences: false)
-        guard parts.count == 4, let timeline = TimelineUUID(parts[0]), let start = Self.lsn(parts[1]),
-            let end = Self.lsn(parts[2]), let created = UTCTime(compact: parts[3]), start <= end
+        guard parts.count == 4, let timeline = TimelineUUID(parts[0]), let start = LSN(hex16: parts[1]),
+            let end = LSN(hex16: parts[2]), let created = UTCTime(compact: parts[3]), start <= end
         else { return nil }
         self.init(timeline: timeline, startLSN: start, endLSN: end, created: created)
-    }
-
-    private static func lsn(_ text: some StringProtocol) -> LSN? {
-        guard text.utf8.count == 16, text.utf8.allSatisfy({ $0 != UInt8(ascii: "+") && !(97...102).contains($0) }),
-            let value = UInt64(text, radix: 16)
-        else { return nil }
-        return LSN(rawValue: value)
     }
 
     public var isComplete: Bool { startLSN.rawValue == 0 }
 
     public var description: String {
-        "\(timeline)_\(hex16(startLSN.rawValue))_\(hex16(endLSN.rawValue))_\(created.compact)"
+        "\(timeline)_\(startLSN.hex16)_\(endLSN.hex16)_\(created.compact)"
     }
 
     /// By LSN, then by time of creation.
@@ -83,10 +76,4 @@ public struct SnapshotName: Hashable, Sendable, CustomStringConvertible {
         (a.endLSN.rawValue, a.created.microseconds, a.startLSN.rawValue)
             < (b.endLSN.rawValue, b.created.microseconds, b.startLSN.rawValue)
     }
-}
-
-/// Sixteen upper-case hex digits.
-func hex16(_ value: UInt64) -> String {
-    let digits = String(value, radix: 16, uppercase: true)
-    return String(repeating: "0", count: 16 - digits.utf8.count) + digits
 }
