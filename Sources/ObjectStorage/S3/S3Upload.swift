@@ -133,6 +133,7 @@ final class S3Upload: Sendable {
     func removeStrays() async {
         let (id, begunAt, mayHaveStrays) = state.withLock { ($0.id, $0.begunAt, $0.mayHaveStrays) }
         guard mayHaveStrays else { return }
+        let askedAt = ContinuousClock.now
         let response: HTTPResponse
         do throws(S3Failure) {
             response = try await client.perform(
@@ -141,12 +142,13 @@ final class S3Upload: Sendable {
         } catch {
             return
         }
-        // By the service's clock: the time that its answer bears, less what has passed here since.
+        // By the service's clock: the time that its answer bears, less what has passed here since. The answer may have
+        // waited for this program, so its time is that of the question or later.
         guard let now = response.headers["date"].flatMap(ServiceDate.http),
             let root = S3XMLElement.parse(response.body)
         else { return }
         let earliest = now - (ContinuousClock.now - startedAt + Self.clockTolerance).timeInterval
-        let latest = now - ((begunAt.map { ContinuousClock.now - $0 } ?? .zero) - Self.clockTolerance).timeInterval
+        let latest = now - ((begunAt.map { askedAt - $0 } ?? .zero) - Self.clockTolerance).timeInterval
         for upload in root.all("Upload") {
             guard let key = upload["Key"], ObjectKey(key) == ObjectKey(write.fullKey), let stray = upload["UploadId"],
                 stray != id, let begun = upload["Initiated"].flatMap(ServiceDate.iso8601),
