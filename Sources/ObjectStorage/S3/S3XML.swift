@@ -22,7 +22,8 @@ struct S3XMLElement {
 /// Attributes, comments and processing instructions are passed over. A document type is refused, and with it all
 /// entities that could grow; so is depth, since answers are shallow.
 ///
-/// Not FoundationXML's parser: of malformed input, such as `<a/><b/>`, it ends the process (Swift 6.3.1 on Linux).
+/// Not FoundationXML's parser: it takes an answer that was cut short for a whole one, and some malformed tags end the
+/// process (Swift 6.3.1 on Linux).
 private struct S3XMLReader {
     private static let maximumDepth = 16
 
