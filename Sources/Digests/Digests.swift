@@ -60,16 +60,3 @@ public enum Digest {
         return hasher.finish()
     }
 }
-
-extension Sequence<UInt8> {
-    /// Lower-case hexadecimal, two digits a byte.
-    public var hexadecimal: String {
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        for byte in self {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
-        }
-        return String(decoding: text, as: UTF8.self)
-    }
-}

@@ -1,35 +1,35 @@
 public import StorageURI
 
-/// The backends: which store serves which kind of location.
+/// The kinds of storage there are.
 public enum ObjectStores {
-    /// A backend: makes the store of a location, with what the environment says to its role. Nothing is sent yet.
-    private typealias Backend = @Sendable (StorageLocation, RoleEnvironment) throws -> any ObjectStore
-
-    /// One line a backend.
-    private static let backends: [StorageScheme: Backend] = [
-        .file: { location, _ in FileObjectStore(root: location.path, location: location) },
-        .s3: { location, environment in try S3ObjectStore.open(location, environment: environment) },
+    /// One line a kind, in the order of the reference.
+    private static let backends: [any StorageBackend.Type] = [
+        FileBackend.self,
+        S3Backend.self,
+        GoogleCloudBackend.self,
+        AzureBackend.self,
+        SwiftBackend.self,
+        OSSBackend.self,
+        SSHBackend.self,
     ]
 
-    /// The schemes that `open` knows.
-    public static var supportedSchemes: [StorageScheme] {
-        StorageScheme.allCases.filter { backends[$0] != nil }
+    /// Every variable that any of them reads.
+    public static let variables = StorageVariables(kinds: backends.map { $0.variables })
+
+    /// The backend of a scheme: each has one.
+    public static func backend(_ scheme: StorageScheme) -> any StorageBackend.Type {
+        guard let backend = backends.first(where: { $0.scheme == scheme }) else {
+            preconditionFailure("no backend for \(scheme)")
+        }
+        return backend
     }
 
     /// The store of `location`. It is not contacted: what the location or the environment gets wrong shows here, and
     /// what the service refuses at the first call.
     ///
-    /// - Throws: `SettingsError` with all that is wrong with the environment; `ObjectStoreError.invalid` for a scheme
-    ///   without a backend.
+    /// - Throws: `SettingsError` with all that is wrong with the environment.
     public static func open(_ location: StorageLocation, environment: RoleEnvironment) throws -> any ObjectStore {
-        guard let backend = backends[location.scheme] else {
-            let known = supportedSchemes.map(\.rawValue).joined(separator: ", ")
-            throw ObjectStoreError(
-                .invalid,
-                "\(location): storage of the kind \(location.scheme.rawValue):// is not yet supported (supported: \(known))"
-            )
-        }
-        return try backend(location, environment)
+        try backend(location.scheme).open(location, environment)
     }
 
     /// The store of `location`, for what must not write there.

@@ -14,7 +14,7 @@ struct S3PieceTests {
             <!-- a > comment --><a:Result xmlns:a="x>y" b='<'><Key>a &amp;&lt;b&#x20;&#233; </Key><Empty/><Empty c="/"/>
             <List><Key>1</Key></List><Key><![CDATA[<2>]]></Key></a:Result>
             """
-        let root = try #require(S3XMLElement.parse(Array(text.utf8)))
+        let root = try #require(XMLElement.parse(Array(text.utf8)))
         #expect(root.name == "Result")
         #expect(root["Key"] == "a &<b é ")
         #expect(root.all("Key").map(\.text) == ["a &<b é ", "<2>"])
@@ -30,7 +30,7 @@ struct S3PieceTests {
             String(repeating: "<a>", count: 40) + String(repeating: "</a>", count: 40), "<a/>text", "&amp;",
         ])
     func notXML(text: String) {
-        #expect(S3XMLElement.parse(Array(text.utf8)) == nil)
+        #expect(XMLElement.parse(Array(text.utf8)) == nil)
     }
 
     @Test("any bytes give an answer or none")
@@ -47,7 +47,7 @@ struct S3PieceTests {
                 default: bytes = Array(bytes[..<max(index, 1)])
                 }
             }
-            _ = S3XMLElement.parse(bytes)
+            _ = XMLElement.parse(bytes)
         }
     }
 
@@ -86,11 +86,6 @@ struct S3PieceTests {
         #expect(delay(0, true, .seconds(3600), 0) == .seconds(120))
     }
 
-    @Test("Base64 pads", arguments: [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")])
-    func base64(text: String, encoded: String) {
-        #expect(Array(text.utf8).base64 == encoded)
-    }
-
     @Test(
         "addresses follow from service, region, bucket and key",
         arguments: [
@@ -108,17 +103,17 @@ struct S3PieceTests {
 
     @Test("parts have the size asked for, and more where there would be too many")
     func partSizes() async throws {
-        var small = try S3PartSource(.bytes(testBytes(25)), partSize: 10)
+        var small = try PartSource(.bytes(testBytes(25)), partSize: 10)
         var sizes: [Int] = []
         while let part = try await small.next() { sizes.append(part.count) }
         #expect(sizes == [10, 10, 5])
         #expect(small.isAtEnd)
-        var exact = try S3PartSource(.bytes(testBytes(20)), partSize: 10)
+        var exact = try PartSource(.bytes(testBytes(20)), partSize: 10)
         sizes = []
         while let part = try await exact.next() { sizes.append(part.count) }
         #expect(sizes == [10, 10])
         // 10,000 parts at most: whole MiB.
-        var many = try S3PartSource(.bytes(testBytes(10_001)), partSize: 1)
+        var many = try PartSource(.bytes(testBytes(10_001)), partSize: 1)
         #expect(try await many.next()?.count == 10_001)
     }
 

@@ -204,7 +204,7 @@ struct S3ServiceTests {
 
     @Test("a service that is not there is unavailable")
     func unreachable() async throws {
-        let port = try S3TestServer.freePort()
+        let port = try TestServer.freePort()
         let server = try await S3TestService.seaweed.server
         for (authority, word) in [("127.0.0.1:\(port)", "127.0.0.1:\(port)"), ("no.such.host.invalid", "no.such.host")]
         {

@@ -77,7 +77,7 @@ extension S3ObjectStore {
     /// The uploads that were begun below the prefix and neither joined nor removed.
     func unfinishedUploads() async throws -> [String] {
         let operation = S3Operation(method: "GET", query: [("uploads", ""), ("prefix", location.path)])
-        let root = S3XMLElement.parse(try await client.perform(operation).response.body)
+        let root = XMLElement.parse(try await client.perform(operation).response.body)
         return root?.all("Upload").compactMap { $0["Key"] } ?? []
     }
 }

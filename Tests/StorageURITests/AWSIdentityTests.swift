@@ -117,10 +117,10 @@ struct AWSCredentialCacheTests {
         clock.advance(3400)
         #expect(try await chain.credentials(refresh: false).accessKeyID == "K1")
         clock.advance(250)
-        await #expect(throws: AWSCredentialError.self) { try await chain.credentials(refresh: false) }
+        await #expect(throws: CredentialError.self) { try await chain.credentials(refresh: false) }
         let fresh = chainThatAnswersOnce(end: end)
         _ = try await fresh.credentials(refresh: false)
-        await #expect(throws: AWSCredentialError.self) { try await fresh.credentials(refresh: true) }
+        await #expect(throws: CredentialError.self) { try await fresh.credentials(refresh: true) }
     }
 
     /// A chain whose service answers once.

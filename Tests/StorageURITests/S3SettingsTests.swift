@@ -46,7 +46,7 @@ struct S3SettingsTests {
         let plain = try settings([:])
         #expect(plain.service == .amazon(dualStack: false) && plain.service.isAmazon)
         #expect(!plain.usesPathStyle && plain.region == nil && plain.encryption == nil && plain.origins.isEmpty)
-        #expect(plain.partSizeBytes == 20 << 20 && plain.deleteBatchSize == 1000 && plain.warnings.isEmpty)
+        #expect(plain.partSizeBytes == 20 << 20 && plain.deleteBatchSize == 1000)
     }
 
     @Test("each value is read, and where it came from is told")
@@ -76,7 +76,6 @@ struct S3SettingsTests {
         #expect(read.requestTimeout == .seconds(120))
         #expect(read.origins["AWS_ENDPOINT_URL_S3"] == "AWS_ENDPOINT")
         #expect(read.origins["S3_CA_CERT_FILE"] == "WALG_S3_CA_CERT_FILE")
-        #expect(read.warnings.map(\.variable) == ["S3_LOG_LEVEL"])
     }
 
     @Test(
@@ -187,6 +186,35 @@ struct S3SettingsTests {
         #expect(faults(["S3_SSE_C": key, "S3_SSE": "AES256"]).map(\.variable) == ["S3_SSE_C"])
         for fault in faults(["S3_SSE_C": key + "x", "AWS_ENDPOINT": "http://u:hunter2@minio"]) {
             #expect(!fault.description.contains(key) && !fault.description.contains("hunter2"))
+        }
+    }
+
+    @Test("what counts, what has no effect, and what holds secrets is told")
+    func inspection() throws {
+        let home = try AWSHome()
+        defer { withExtendedLifetime(home) {} }
+        let inspection = try S3Settings.inspect(
+            bucket: "bucket",
+            environment: RoleEnvironment(
+                [
+                    "HOME": home.path, "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "hidden",
+                    "SNAPSHOT_AWS_REGION": "eu-west-1", "AWS_REGION": "us-east-1", "WALG_S3_LOG_LEVEL": "DEVEL",
+                    "AWS_ENDPOINT": "minio.example:9000", "SNAPSHOT_CREDENTIALS": "inherit",
+                ], role: .snapshot))
+        #expect(
+            inspection.variables.map { "\($0.name)=\($0.text ?? "-")" } == [
+                "SNAPSHOT_CREDENTIALS=inherit", "AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=-",
+                "AWS_ENDPOINT=minio.example:9000", "SNAPSHOT_AWS_REGION=eu-west-1",
+            ])
+        #expect(inspection.warnings.map(\.variable) == ["WALG_S3_LOG_LEVEL"])
+        #expect(
+            inspection.facts.map { "\($0.name): \($0.detail)" } == [
+                "service: https://minio.example:9000 (AWS_ENDPOINT)", "region: eu-west-1 (SNAPSHOT_AWS_REGION)",
+            ])
+        #expect(inspection.secretFiles == ["\(home.path)/.aws/credentials"])
+        #expect(throws: SettingsError.self) {
+            try S3Settings.inspect(
+                bucket: "bucket", environment: RoleEnvironment(["AWS_DUAL_STACK": "maybe"], role: nil))
         }
     }
 }

@@ -1,7 +1,4 @@
-import Foundation
-import Glibc
-
-/// A real S3 service on this machine, started once for all tests of a process, and stopped with it.
+/// A real S3 service on this machine, started once for all tests of a process.
 public struct S3TestServer: Sendable {
     public let name: String
     /// `127.0.0.1:PORT`; plain HTTP.
@@ -32,56 +29,17 @@ public struct S3TestServer: Sendable {
         get async throws { try await startedSwift.value }
     }
 
-    private static let startedSeaweed = Task { try await start("seaweed", ports: 8, key: "zenithkey") }
-    private static let startedSwift = Task { try await start("swift", ports: 5, key: "zenith:zenithkey") }
-    /// Holds the servers' input open for as long as this process lives.
-    nonisolated(unsafe) private static var running: [ChildProcess] = []  // guarded by `lock`
-    private static let lock = NSLock()
-
-    private static func start(_ name: String, ports count: Int, key: String) async throws -> S3TestServer {
-        try await ChildProcess.blocking {
-            let script = ChildProcess.script("test-servers")
-            let installation = try run([script, "install", name])
-            guard installation.status == 0 else {
-                throw ChildProcess.Failure(description: "install \(name): \(installation.error)")
-            }
-            var lastError: (any Error)?
-            for _ in 0..<3 {  // a port that was free may be taken by the time the server wants it
-                do {
-                    let ports = try freePorts(count)
-                    let child = try ChildProcess([script, "start", name] + ports.map(String.init) + ["-"])
-                    while try child.readLine() != "ready" {}
-                    lock.withLock { running.append(child) }
-                    return S3TestServer(
-                        name: name, authority: "127.0.0.1:\(ports[0])", accessKeyID: key,
-                        secretAccessKey: "zenithsecret")
-                } catch { lastError = error }
-            }
-            throw lastError ?? ChildProcess.Failure(description: "\(name) does not start")
-        }
+    private static let startedSeaweed = Task {
+        S3TestServer(try await TestServer.start("seaweed", ports: 8), accessKeyID: "zenithkey")
+    }
+    private static let startedSwift = Task {
+        S3TestServer(try await TestServer.start("swift", ports: 5), accessKeyID: "zenith:zenithkey")
     }
 
-    /// A port of the loopback address that nobody listens on just now.
-    public static func freePort() throws -> Int { try freePorts(1)[0] }
-
-    /// Ports of the loopback address that nobody listens on just now.
-    static func freePorts(_ count: Int) throws -> [Int] {
-        var sockets: [Int32] = []
-        defer { for socket in sockets { close(socket) } }
-        return try (0..<count).map { _ in
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            sockets.append(descriptor)
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            let status = withUnsafeMutablePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(descriptor, $0, length) == 0 ? getsockname(descriptor, $0, &length) : -1
-                }
-            }
-            guard status == 0 else { throw ChildProcess.Failure(description: "no free port: errno \(errno)") }
-            return Int(UInt16(bigEndian: address.sin_port))
-        }
+    private init(_ server: TestServer, accessKeyID: String) {
+        name = server.name
+        authority = server.authority
+        self.accessKeyID = accessKeyID
+        secretAccessKey = "zenithsecret"
     }
 }

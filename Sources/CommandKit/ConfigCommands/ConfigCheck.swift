@@ -1,4 +1,5 @@
 public import ArgumentParser
+import ObjectStorage
 import StorageURI
 
 /// `config check`: whether what is configured or given can work, with all faults at once.
@@ -59,7 +60,7 @@ public struct ConfigCheck<Program: ConfiguredProgram>: AsyncParsableCommand {
     }
 
     private func noteMisspelt(_ environment: [String: String], _ subject: inout CheckReport.Subject) {
-        for (given, meant) in misspelledVariables(in: environment) {
+        for (given, meant) in MisspelledVariables(ObjectStores.variables).find(in: environment) {
             subject.note("variable", .warning, "\(given) is set, and nothing reads it; \(meant) may be meant")
         }
     }

@@ -1,4 +1,5 @@
 public import ArgumentParser
+import ObjectStorage
 import StorageURI
 
 /// `config show`: every effective value, and where it came from.
@@ -70,9 +71,8 @@ private struct ShownStorage: Encodable {
         name = storage.name
         location = found.description
         do {
-            variables = try found.variablesInUse(roleEnvironment).map {
-                Variable(name: $0.name, value: $0.text ?? "<redacted>")
-            }
+            let inspection = try ObjectStores.backend(found.scheme).inspect(found, roleEnvironment)
+            variables = inspection.variables.map { Variable(name: $0.name, value: $0.text ?? "<redacted>") }
         } catch { throw CommandFailure(.configuration, "\(storage.name): \(error)") }
     }
 

@@ -12,11 +12,10 @@ struct StorageCheck {
     /// A check answers soon: a service that is away is not asked ten times.
     private static let retries = "2"
 
-    private var roleEnvironment: RoleEnvironment {
-        var variables = environment
+    private func quickToGiveUp(_ backend: any StorageBackend.Type) -> RoleEnvironment {
         let plain = RoleEnvironment(environment, role: storage.role)
-        if plain.value(S3Variables.maxRetries) == nil { variables[S3Variables.maxRetries.name] = Self.retries }
-        return RoleEnvironment(variables, role: storage.role)
+        guard let retries = backend.retries, plain.value(retries) == nil else { return plain }
+        return RoleEnvironment(environment.merging([retries.name: Self.retries]) { $1 }, role: storage.role)
     }
 
     func run(_ report: inout CheckReport) async {
@@ -33,7 +32,8 @@ struct StorageCheck {
         let location: StorageLocation
         do {
             let found = try StorageLocation.resolve(
-                storage.text, environment: roleEnvironment, currentDirectory: absolutePath("."))
+                storage.text, environment: RoleEnvironment(environment, role: storage.role),
+                currentDirectory: absolutePath("."))
             location = found.location
             subject.location = location.description
             let variable = found.variable.map { ", by \($0)" } ?? ""
@@ -41,77 +41,50 @@ struct StorageCheck {
         } catch {
             return subject.fail("location", CommandFailure(.configuration, "\(error)"), &report)
         }
-        noteSecretFiles(location, &subject)
-        if location.scheme == .s3 {
-            guard noteSettings(location, &subject, &report) else { return }
-            guard await noteCredentials(location, &subject, &report) else { return }
-        }
         let store: any ObjectStore
         do {
-            store = try ObjectStores.open(location, environment: roleEnvironment)
+            let backend = ObjectStores.backend(location.scheme)
+            let environment = quickToGiveUp(backend)
+            let inspection = try backend.inspect(location, environment)
+            note(inspection, &subject)
+            guard await findCredentials(backend, location, environment, &subject, &report) else { return }
+            store = try backend.open(location, environment)
+        } catch let error as SettingsError {
+            let faults = error.faults.map(\.description)
+            return subject.fail("setting", CommandFailure(.configuration, "faulty settings", details: faults), &report)
         } catch {
             return subject.fail("open", CommandFailure(.configuration, "\(error)"), &report)
         }
         if !isOffline { await prove(store, &subject, &report) }
     }
 
-    /// Settings of the transport that are not at their default, and those without effect.
-    private func noteSettings(
-        _ location: StorageLocation, _ subject: inout CheckReport.Subject, _ report: inout CheckReport
-    ) -> Bool {
-        do throws(SettingsError) {
-            let settings = try S3Settings(bucket: location.container, environment: roleEnvironment)
-            for warning in settings.warnings { subject.note("variable", .warning, "\(warning)") }
-            let origin = settings.origins[S3Variables.endpoint.name].map { " (\($0))" } ?? ""
-            subject.note("service", .ok, "\(describe(settings.service))\(origin)")
-            if let region = settings.region {
-                let origin = settings.origins[S3Variables.region.name].map { " (\($0))" } ?? ""
-                subject.note("region", .ok, "\(region)\(origin)")
+    private func note(_ inspection: StorageInspection, _ subject: inout CheckReport.Subject) {
+        for path in inspection.secretFiles {
+            var status = stat()
+            guard stat(path, &status) == 0, status.st_mode & (S_IRGRP | S_IROTH) != 0 else { continue }
+            subject.note("secrets", .warning, "\(path) can be read by others; chmod 600 \(path)")
+        }
+        for warning in inspection.warnings { subject.note("variable", .warning, "\(warning)") }
+        for fact in inspection.facts { subject.note(fact.name, .ok, fact.detail) }
+    }
+
+    private func findCredentials(
+        _ backend: any StorageBackend.Type, _ location: StorageLocation, _ environment: RoleEnvironment,
+        _ subject: inout CheckReport.Subject, _ report: inout CheckReport
+    ) async -> Bool {
+        let offline = isOffline ? OfflineFetcher() : nil
+        do {
+            if let found = try await backend.findCredentials(location, environment, http: offline) {
+                subject.note("credentials", .ok, found)
             }
             return true
         } catch {
-            let faults = error.faults.map(\.description)
-            subject.fail("setting", CommandFailure(.configuration, "faulty settings", details: faults), &report)
-            return false
-        }
-    }
-
-    private func describe(_ service: S3Service) -> String {
-        switch service {
-        case .amazon: "Amazon S3"
-        case .other(let scheme, let authority, let path): "\(scheme)://\(authority)\(path)"
-        }
-    }
-
-    private func noteCredentials(
-        _ location: StorageLocation, _ subject: inout CheckReport.Subject, _ report: inout CheckReport
-    ) async -> Bool {
-        let transport = CheckTransport(isOffline: isOffline)
-        let region = try? S3Settings(bucket: location.container, environment: roleEnvironment).region
-        let chain = AWSCredentialChain.make(environment: roleEnvironment, region: region, http: transport)
-        do {
-            let credentials = try await chain.credentials(refresh: false)
-            // The source names the key already where it is a variable; four characters tell two keys apart.
-            let key = "…" + credentials.accessKeyID.suffix(4)
-            let named = credentials.source.contains("…") ? credentials.source : "\(credentials.source) (key \(key))"
-            let end = credentials.expiration == nil ? "" : ", temporary"
-            subject.note("credentials", .ok, named + end)
-            return true
-        } catch {
-            if isOffline, transport.wasAsked {
+            if let offline, offline.wasAsked {
                 subject.note("credentials", .warning, "come from a service, which --offline does not ask")
                 return true
             }
             subject.fail("credentials", CommandFailure(.permission, "\(error)"), &report)
             return false
-        }
-    }
-
-    private func noteSecretFiles(_ location: StorageLocation, _ subject: inout CheckReport.Subject) {
-        for path in (try? location.secretFiles(roleEnvironment)) ?? [] {
-            var status = stat()
-            guard stat(path, &status) == 0, status.st_mode & (S_IRGRP | S_IROTH) != 0 else { continue }
-            subject.note("secrets", .warning, "\(path) can be read by others; chmod 600 \(path)")
         }
     }
 
@@ -141,21 +114,17 @@ struct StorageCheck {
     }
 }
 
-/// How credential services are reached; not at all when offline, which is noted.
-private final class CheckTransport: HTTPFetcher {
+/// Stands for credential services where none is to be asked, and notes that one would have been.
+private final class OfflineFetcher: HTTPFetcher {
     private struct Offline: Error, CustomStringConvertible {
         var description: String { "not asked (--offline)" }
     }
-    private let transport: HTTPTransport?
     private let asked = Atomic(false)
-
-    init(isOffline: Bool) { transport = isOffline ? nil : HTTPTransport() }
 
     var wasAsked: Bool { asked.load(ordering: .relaxed) }
 
     func fetch(_ request: HTTPFetchRequest) async throws -> HTTPFetchResponse {
         asked.store(true, ordering: .relaxed)
-        guard let transport else { throw Offline() }
-        return try await transport.fetch(request)
+        throw Offline()
     }
 }

@@ -30,10 +30,10 @@ final class S3Client: Sendable {
     var credentialSource: String? { state.withLock(\.credentialSource) }
 
     /// Sends a request until it succeeds, fails for good, or the retries are used up.
-    func perform(_ operation: S3Operation) async throws(S3Failure) -> S3Answer {
-        var retrier = S3Retrier(policy: options.retries)
+    func perform(_ operation: S3Operation) async throws(ServiceFailure) -> S3Answer {
+        var retrier = Retrier(policy: options.retries)
         while true {
-            do throws(S3Failure) {
+            do throws(ServiceFailure) {
                 let response = try await attempt(operation)
                 return S3Answer(response: response, mayHaveRunBefore: retrier.mayHaveRun)
             } catch {
@@ -44,14 +44,16 @@ final class S3Client: Sendable {
 
     /// Sends a request once; again only where the service told how to correct it: its region, its clock, or that the
     /// credentials have expired.
-    func attempt(_ operation: S3Operation) async throws(S3Failure) -> HTTPResponse {
+    func attempt(_ operation: S3Operation) async throws(ServiceFailure) -> HTTPResponse {
         var hasCorrectedRegion = false
         var hasCorrectedClock = false
         var hasRefreshed = false
         var refresh = false
         while true {
-            let failure: S3Failure
-            do throws(S3Failure) { return try await exchange(operation, refresh: refresh) } catch { failure = error }
+            let failure: ServiceFailure
+            do throws(ServiceFailure) { return try await exchange(operation, refresh: refresh) } catch {
+                failure = error
+            }
             refresh = false
             let isUnexplained = operation.method == "HEAD" && failure.serviceCode.isEmpty
             if !hasCorrectedRegion, try await correctRegion(failure, isUnexplained: isUnexplained) {
@@ -76,11 +78,11 @@ final class S3Client: Sendable {
 
     private static let expired: Set<String> = ["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"]
 
-    private func exchange(_ operation: S3Operation, refresh: Bool) async throws(S3Failure) -> HTTPResponse {
+    private func exchange(_ operation: S3Operation, refresh: Bool) async throws(ServiceFailure) -> HTTPResponse {
         let credentials: AWSCredentials
         do { credentials = try await provider.credentials(refresh: refresh) } catch {
-            if error is CancellationError { throw S3Failure(.unavailable, "cancelled", cause: error) }
-            throw S3Failure(.denied, "no credentials: \(error)")
+            if error is CancellationError { throw .cancelled(error) }
+            throw ServiceFailure(.denied, "no credentials: \(error)")
         }
         let (region, clockOffset) = state.withLock { state in
             state.credentialSource = "\(credentials.source) (…\(credentials.accessKeyID.suffix(4)))"
@@ -104,14 +106,14 @@ final class S3Client: Sendable {
                     stallTimeout: operation.mayStall ? options.requestTimeout : nil,
                     isRepeatable: operation.isRepeatable))
         } catch {
-            throw S3Failure(error, host: request.host)
+            throw ServiceFailure(error, host: request.host)
         }
-        guard (200..<300).contains(response.status) else { throw S3Failure(response) }
+        guard (200..<300).contains(response.status) else { throw ServiceFailure(s3: response) }
         return response
     }
 
     /// Learns the bucket's region from a refusal. True when there is a new one to try.
-    private func correctRegion(_ failure: S3Failure, isUnexplained: Bool) async throws(S3Failure) -> Bool {
+    private func correctRegion(_ failure: ServiceFailure, isUnexplained: Bool) async throws(ServiceFailure) -> Bool {
         let names = [
             "AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect", "IllegalLocationConstraint",
         ]
@@ -130,7 +132,7 @@ final class S3Client: Sendable {
 
     /// The region that the service gives with any answer about the bucket, a refusal included.
     private func askForRegion() async -> String? {
-        do throws(S3Failure) {
+        do throws(ServiceFailure) {
             let response = try await exchange(S3Operation(method: "HEAD"), refresh: false)
             return response.headers["x-amz-bucket-region"]
         } catch {
@@ -139,7 +141,7 @@ final class S3Client: Sendable {
     }
 
     /// Sets our idea of the service's clock, where it refuses ours. True when that changed.
-    private func correctClock(_ failure: S3Failure, isUnexplained: Bool) -> Bool {
+    private func correctClock(_ failure: ServiceFailure, isUnexplained: Bool) -> Bool {
         let isSkewed = failure.serviceCode == "RequestTimeTooSkewed" || failure.serviceCode == "RequestExpired"
         guard isSkewed || isUnexplained && failure.status == 403 else { return false }
         guard let serverDate = failure.serverDate.flatMap(ServiceDate.http) else { return false }

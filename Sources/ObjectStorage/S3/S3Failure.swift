@@ -1,137 +1,18 @@
-/// Why a request to the service failed, with all that decides what to do about it.
-struct S3Failure: Error {
-    var code: ObjectStoreError.Code
-    /// What the service or the network said, for people.
-    var detail: String
-    var isRetryable = false
-    /// The answer's status; 0 when there was none.
-    var status = 0
-    /// The service's own name of the fault, such as `NoSuchKey`.
-    var serviceCode = ""
-    /// The region that the service names as the right one.
-    var region: String?
-    var retryAfter: Duration?
-    /// The answer's `Date`.
-    var serverDate: String?
-    /// True when the service may have carried out what was asked.
-    var mayHaveRun = false
-    /// What had arrived when the connection broke.
-    var partial: HTTPResponse?
-    var cause: (any Error)?
-
-    init(_ code: ObjectStoreError.Code, _ detail: String, cause: (any Error)? = nil) {
-        self.code = code
-        self.detail = detail
-        self.cause = cause
-    }
-}
-
-extension S3Failure {
-    /// No answer, or a broken one.
-    init(_ error: HTTPError, host: String) {
-        switch error.code {
-        case .cancelled:
-            self.init(.unavailable, "cancelled", cause: CancellationError())
-        case .cannotResolve, .cannotConnect:
-            self.init(.unavailable, "cannot reach \(host): \(error.message)")
-            isRetryable = true
-        case .untrusted:
-            self.init(.unavailable, "\(host) is not trusted: \(error.message)")
-        case .timedOut, .broken:
-            self.init(.unavailable, "the connection to \(host) failed: \(error.message)")
-            isRetryable = true
-        case .tooLong:
-            self.init(.corrupt, error.message)
-        case .invalid:
-            self.init(.invalid, error.message)
-        }
-        mayHaveRun = error.wasSent
-        partial = error.partial
-    }
-
-    /// An answer that is a refusal.
-    init(_ response: HTTPResponse) {
-        let body = S3XMLElement.parse(response.body)
+/// Refusals as S3 writes them.
+extension ServiceFailure {
+    init(s3 response: HTTPResponse) {
+        let body = XMLElement.parse(response.body)
         // Inside an answer of status 200 too, `Error` is what counts.
         let element = body?.name == "Error" ? body : body?.children.first { $0.name == "Error" }
         self.init(status: response.status, element: element)
+        take(head: response.headers)
         region = element?["Region"] ?? response.headers["x-amz-bucket-region"]
-        retryAfter = response.headers["retry-after"].flatMap { Int($0) }.map { .seconds(max(0, $0)) }
-        serverDate = response.headers["date"]
-        if element == nil, detail.isEmpty {
-            let text = String(decoding: response.body.prefix(200), as: UTF8.self)
-            detail = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-        }
-        let request = element?["RequestId"] ?? response.headers["x-amz-request-id"]
-        if let request, !request.isEmpty { detail += "\(detail.isEmpty ? "" : "; ")request \(request)" }
+        if element == nil { explain(by: response.body) }
+        add(requestID: element?["RequestId"] ?? response.headers["x-amz-request-id"])
     }
 
-    init(status: Int, element: S3XMLElement?) {
-        let name = element?["Code"] ?? ""
-        self.init(Self.code(status: status, name), element?["Message"] ?? "")
-        self.status = status
-        serviceCode = name
-        isRetryable =
-            code == .throttled || status == 500 || status == 502 || status == 504 || status == 408
-            || Self.passing.contains(name)
-        if isRetryable, code != .throttled { code = .unavailable }
-        // A failure on the service's side says nothing about how far it came.
-        mayHaveRun = status >= 500 || status == 200 || status == 408
-    }
-
-    /// Faults that may be gone at the next try, though the status does not tell.
-    private static let passing: Set<String> = [
-        "InternalError", "RequestTimeout", "OperationAborted", "ConditionalRequestConflict", "IncompleteBody",
-        // The body was changed on its way.
-        "BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch",
-    ]
-
-    private static let throttling: Set<String> = [
-        "SlowDown", "SlowDownRead", "SlowDownWrite", "Throttling", "ThrottlingException", "RequestLimitExceeded",
-        "TooManyRequests", "TooManyRequestsException", "BandwidthLimitExceeded", "RequestThrottled",
-    ]
-
-    private static let full: Set<String> = [
-        "QuotaExceeded", "InsufficientCapacity", "XMinioStorageFull", "InsufficientStorage",
-    ]
-
-    private static func code(status: Int, _ name: String) -> ObjectStoreError.Code {
-        if throttling.contains(name) { return .throttled }
-        if full.contains(name) { return .full }
-        switch (status, name) {
-        case (429, _), (503, _): return .throttled
-        case (507, _): return .full
-        case (_, "NoSuchUpload"): return .unavailable  // removed by somebody: to be sent anew
-        case (404, _), (_, "NoSuchKey"), (_, "NoSuchBucket"): return .notFound
-        case (401, _), (403, _), (_, "ExpiredToken"), (_, "ExpiredTokenException"), (_, "TokenRefreshRequired"),
-            (_, "InvalidToken"), (_, "AccessDenied"):
-            return .denied
-        case (412, _), (_, "PreconditionFailed"): return .alreadyExists
-        case (501, _): return .invalid
-        case (500..., _): return .unavailable
-        default: return .invalid
-        }
-    }
-
-    /// In words: what happened, and in brackets what the service said.
-    func explanation(bucket: String) -> String {
-        let words: String =
-            switch code {
-            case .notFound where serviceCode == "NoSuchBucket": "there is no bucket \(bucket)"
-            case .notFound where serviceCode.isEmpty: "there is no such object, or no bucket \(bucket)"
-            case .notFound: "there is no such object"
-            case .alreadyExists: "the object exists already"
-            case .denied: "access denied"
-            case .throttled: "the service asks to slow down"
-            case .full: "no space left"
-            case .unavailable where status > 0: "the service fails"
-            case .invalid where status > 0: "the service refuses the request"
-            case .corrupt where status > 0: "the answer is not as promised"
-            default: ""
-            }
-        let answer = status == 0 ? "" : "\(status)\(serviceCode.isEmpty ? "" : " \(serviceCode)")"
-        let said = [answer, detail].filter { !$0.isEmpty }.joined(separator: ": ")
-        if words.isEmpty { return said }
-        return said.isEmpty ? words : "\(words) (\(said))"
+    /// - Parameter element: `Error`, as it stands in an answer of its own or in the answer to a batch.
+    init(status: Int, element: XMLElement?) {
+        self.init(status: status, serviceCode: element?["Code"] ?? "", message: element?["Message"] ?? "")
     }
 }

@@ -21,7 +21,7 @@ extension S3ObjectStore {
             try await deleteSingly(single)
         } catch let failure as S3KeyFailure {
             throw describe(failure.failure, "deleting the object", failure.key)
-        } catch let failure as S3Failure {
+        } catch let failure as ServiceFailure {
             throw describe(failure, action, nil)
         } catch {
             throw ObjectStoreError(.unavailable, "\(location): cancelled \(action)", cause: error)
@@ -39,8 +39,8 @@ extension S3ObjectStore {
     }
 
     private func deleteOne(_ key: ObjectKey) async throws(S3KeyFailure) {
-        do throws(S3Failure) {
-            _ = try await client.perform(S3Operation(method: "DELETE", key: fullKey(key)))
+        do throws(ServiceFailure) {
+            _ = try await client.perform(S3Operation(method: "DELETE", key: self.prefix.full(key)))
         } catch {
             if error.code == .notFound, error.serviceCode != "NoSuchBucket" { return }
             throw S3KeyFailure(key: key, failure: error)
@@ -52,33 +52,33 @@ extension S3ObjectStore {
         // By whole key, and as `ObjectKey`: strings take two spellings of one character for the same.
         var left: [ObjectKey: ObjectKey] = [:]
         for key in keys {
-            do throws(S3Failure) { left[ObjectKey(try fullKey(key))] = key } catch {
+            do throws(ServiceFailure) { left[ObjectKey(try self.prefix.full(key))] = key } catch {
                 throw S3KeyFailure(key: key, failure: error)
             }
         }
-        var retrier = S3Retrier(policy: client.options.retries)
+        var retrier = Retrier(policy: client.options.retries)
         while !left.isEmpty {
             let response: HTTPResponse
-            do throws(S3Failure) { response = try await sendDelete(left.keys.map(\.text)) } catch {
+            do throws(ServiceFailure) { response = try await sendDelete(left.keys.map(\.text)) } catch {
                 // A service without batches.
                 if error.status == 501 || error.serviceCode == "NotImplemented" {
                     return try await deleteSingly(Array(left.values))
                 }
                 throw error
             }
-            guard let root = S3XMLElement.parse(response.body), root.name == "DeleteResult" else {
-                var failure = S3Failure(response)
+            guard let root = XMLElement.parse(response.body), root.name == "DeleteResult" else {
+                var failure = ServiceFailure(s3: response)
                 if failure.serviceCode.isEmpty {
-                    failure = S3Failure(.corrupt, "the answer is not a list of what was deleted")
+                    failure = ServiceFailure(.corrupt, "the answer is not a list of what was deleted")
                     failure.isRetryable = true
                 }
                 try await retrier.wait(after: failure)
                 continue
             }
             var again: [ObjectKey: ObjectKey] = [:]
-            var passing: S3Failure?
+            var passing: ServiceFailure?
             for element in root.all("Error") {
-                var failure = S3Failure(status: 0, element: element)
+                var failure = ServiceFailure(status: 0, element: element)
                 guard let name = element["Key"].map({ ObjectKey($0) }), let key = left[name] else {
                     failure.detail = "\(failure.serviceCode) \(failure.detail)"
                     throw failure
@@ -94,7 +94,7 @@ extension S3ObjectStore {
         }
     }
 
-    private func sendDelete(_ keys: [String]) async throws(S3Failure) -> HTTPResponse {
+    private func sendDelete(_ keys: [String]) async throws(ServiceFailure) -> HTTPResponse {
         var text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Delete><Quiet>true</Quiet>"
         for key in keys { text += "<Object><Key>\(key.xmlText ?? "")</Key></Object>" }
         text += "</Delete>"
@@ -108,5 +108,5 @@ extension S3ObjectStore {
 /// A failure with the key that it is about.
 private struct S3KeyFailure: Error {
     let key: ObjectKey
-    let failure: S3Failure
+    let failure: ServiceFailure
 }

@@ -2,23 +2,6 @@ import Digests
 public import StorageURI
 
 extension S3ObjectStore {
-    /// Resolves settings and credentials as one role sees them. Nothing is sent yet.
-    ///
-    /// - Throws: `SettingsError` with all that is wrong with the environment.
-    static func open(_ location: StorageLocation, environment: RoleEnvironment) throws -> S3ObjectStore {
-        let settings = try S3Settings(bucket: location.container, environment: environment)
-        let transport = HTTPTransportSettings(settings, environment: environment)
-        // Credentials come from other hosts: authorities named for the storage alone do not count there.
-        var credentialTransport = transport
-        let authorityVariable = settings.origins["S3_CA_CERT_FILE"] ?? ""
-        if !authorityVariable.hasSuffix("AWS_CA_BUNDLE") { credentialTransport.caFile = nil }
-        let credentials = AWSCredentialChain.make(
-            environment: environment, region: settings.region, http: HTTPTransport(settings: credentialTransport))
-        return S3ObjectStore(
-            location: location, settings: settings, credentials: credentials,
-            transport: HTTPTransport(settings: transport))
-    }
-
     /// - Parameters:
     ///   - credentials: Asked before every request.
     ///   - transport: May be shared by stores whose settings want the same of it.

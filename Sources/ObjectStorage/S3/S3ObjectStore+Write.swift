@@ -4,12 +4,12 @@ import Synchronization
 extension S3ObjectStore {
     @discardableResult
     public func put(_ key: ObjectKey, _ body: ObjectBody, mode: PutMode) async throws(ObjectStoreError) -> ObjectInfo {
-        try await naming("writing the object", key) { () async throws(S3Failure) in
-            let fullKey = try fullKey(key)
+        try await naming("writing the object", key) { () async throws(ServiceFailure) in
+            let fullKey = try self.prefix.full(key)
             let write = S3Write(key: key, fullKey: fullKey, mode: mode)
-            var parts = try S3PartSource(body, partSize: client.options.partSizeBytes)
+            var parts = try PartSource(body, partSize: client.options.partSizeBytes)
             if mode == .createOnly, mustLookFirst, try await exists(fullKey) {
-                throw S3Failure(.alreadyExists, "")
+                throw ServiceFailure(.alreadyExists, "")
             }
             guard let first = try await parts.next() else { return try await putWhole(write, .none) }
             if parts.isAtEnd { return try await putWhole(write, first) }
@@ -18,8 +18,8 @@ extension S3ObjectStore {
     }
 
     /// Writes an object by one request.
-    private func putWhole(_ write: S3Write, _ body: HTTPBody) async throws(S3Failure) -> ObjectInfo {
-        do { try await uploads.acquire() } catch { throw S3Failure(.unavailable, "cancelled", cause: error) }
+    private func putWhole(_ write: S3Write, _ body: HTTPBody) async throws(ServiceFailure) -> ObjectInfo {
+        do { try await uploads.acquire() } catch { throw .cancelled(error) }
         defer { uploads.release() }
         let payload = try await digesting(body)
         var operation = S3Operation(
@@ -27,11 +27,11 @@ extension S3ObjectStore {
             isRepeatable: write.mode == .overwrite)
         if write.mode == .createOnly { operation.headers += [write.tokenHeader, Self.ifAbsent] }
         var response: HTTPResponse
-        do throws(S3Failure) { response = try await client.perform(operation).response } catch {
+        do throws(ServiceFailure) { response = try await client.perform(operation).response } catch {
             if write.mode == .createOnly, isConditionRefused(error) {
                 // The look before has to do.
                 conditionalWrites.withLock { $0 = .missing }
-                if try await exists(write.fullKey) { throw S3Failure(.alreadyExists, "") }
+                if try await exists(write.fullKey) { throw ServiceFailure(.alreadyExists, "") }
                 operation.headers.removeLast()
                 response = try await client.perform(operation).response
             } else if error.code == .alreadyExists, error.mayHaveRun, let own = try await ownObject(write) {
@@ -46,7 +46,7 @@ extension S3ObjectStore {
 
     /// The digests that uploads go with. A service need not compare the signed hash with what arrives, and some do not;
     /// over plain HTTP they get an MD5 as well, which all compare.
-    func digesting(_ body: HTTPBody) async throws(S3Failure) -> S3Payload {
+    func digesting(_ body: HTTPBody) async throws(ServiceFailure) -> S3Payload {
         let options = client.options
         return try await S3Payload.digesting(
             body, isSigned: options.signsPayload || !options.endpoint.isEncrypted,
@@ -60,8 +60,8 @@ extension S3ObjectStore {
     /// Until a service has shown that it honours the condition, a look before narrows the gap that is left otherwise.
     var mustLookFirst: Bool { conditionalWrites.withLock { $0 != .honoured } }
 
-    func exists(_ fullKey: String) async throws(S3Failure) -> Bool {
-        do throws(S3Failure) { _ = try await headResponse(fullKey) } catch {
+    func exists(_ fullKey: String) async throws(ServiceFailure) -> Bool {
+        do throws(ServiceFailure) { _ = try await headResponse(fullKey) } catch {
             if error.code == .notFound { return false }
             throw error
         }
@@ -69,7 +69,7 @@ extension S3ObjectStore {
     }
 
     /// Whether the service says that it has no conditional writes at all.
-    func isConditionRefused(_ failure: S3Failure) -> Bool {
+    func isConditionRefused(_ failure: ServiceFailure) -> Bool {
         failure.status == 501 || failure.serviceCode == "NotImplemented"
     }
 
@@ -82,7 +82,7 @@ extension S3ObjectStore {
             conditionalWrites.withLock({ $0 == .unknown })
         else { return }
         let verdict: ConditionalWrites
-        do throws(S3Failure) {
+        do throws(ServiceFailure) {
             _ = try await client.perform(operation)
             verdict = .missing
         } catch {
@@ -93,9 +93,9 @@ extension S3ObjectStore {
 
     /// What is there, if it is of our own making: an earlier try has succeeded, and its answer was lost. The token
     /// decides, not the content: another writer may well have written the same.
-    func ownObject(_ write: S3Write) async throws(S3Failure) -> ObjectInfo? {
+    func ownObject(_ write: S3Write) async throws(ServiceFailure) -> ObjectInfo? {
         let response: HTTPResponse
-        do throws(S3Failure) { response = try await headResponse(write.fullKey) } catch {
+        do throws(ServiceFailure) { response = try await headResponse(write.fullKey) } catch {
             if error.code == .notFound { return nil }
             throw error
         }

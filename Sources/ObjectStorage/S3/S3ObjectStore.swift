@@ -1,9 +1,11 @@
+import Digests
 public import StorageURI
 import Synchronization
 
 /// Objects in a bucket of Amazon S3, or of any service that speaks its protocol.
 public final class S3ObjectStore: ObjectStore {
     public let location: StorageLocation
+    let prefix: KeyPrefix
     let client: S3Client
     /// Parts and objects under way, over all calls: memory is this many times the part size, and the part in the making.
     let uploads: AsyncSemaphore
@@ -22,6 +24,7 @@ public final class S3ObjectStore: ObjectStore {
         location: StorageLocation, options: S3Options, credentials: any AWSCredentialProvider, transport: HTTPTransport
     ) {
         self.location = location
+        prefix = KeyPrefix(location)
         client = S3Client(options: options, provider: credentials, transport: transport)
         uploads = AsyncSemaphore(count: options.uploadConcurrency)
         conditionalWrites = Mutex(options.endpoint.isAmazon ? .honoured : .unknown)
@@ -34,39 +37,17 @@ public final class S3ObjectStore: ObjectStore {
     /// and Ceph for objects in parts. There, writers that look at the same moment may all win, the last one's staying.
     public var createsAtomically: Bool { conditionalWrites.withLock { $0 != .missing } }
 
-    // MARK: - Keys
-
-    /// The key in the bucket, below this store's prefix.
-    func fullKey(_ key: ObjectKey) throws(S3Failure) -> String {
-        let full = fullPrefix(key.text)
-        guard !key.text.isEmpty, full.utf8.count <= 1024, !full.utf8.contains(0) else {
-            throw S3Failure(.invalid, "a key has 1 to 1024 bytes, none of them zero")
-        }
-        return full
-    }
-
-    func fullPrefix(_ prefix: String) -> String { location.path.isEmpty ? prefix : "\(location.path)/\(prefix)" }
-
-    // MARK: - Errors
-
     /// Runs `work` and puts its failure into words: what was done, on what, and with whose credentials.
     func naming<Value>(
-        _ action: String, _ key: ObjectKey?, _ work: () async throws(S3Failure) -> Value
+        _ action: String, _ key: ObjectKey?, _ work: () async throws(ServiceFailure) -> Value
     ) async throws(ObjectStoreError) -> Value {
-        do throws(S3Failure) { return try await work() } catch {
+        do throws(ServiceFailure) { return try await work() } catch {
             throw describe(error, action, key)
         }
     }
 
-    func describe(_ failure: S3Failure, _ action: String, _ key: ObjectKey?) -> ObjectStoreError {
-        let place = key.map {
-            "\(location)\(location.path.isEmpty && location.description.hasSuffix("/") ? "" : "/")\($0)"
-        }
-        var text = "\(place ?? location.description): \(failure.explanation(bucket: location.container)) \(action)"
-        if failure.code == .denied, let source = client.credentialSource {
-            text += "; credentials came from \(source)"
-        }
-        return ObjectStoreError(failure.code, text, cause: failure.cause)
+    func describe(_ failure: ServiceFailure, _ action: String, _ key: ObjectKey?) -> ObjectStoreError {
+        failure.error(action, key, at: location, credentials: client.credentialSource)
     }
 
     // MARK: - Headers

@@ -31,26 +31,26 @@ final class S3Upload: Sendable {
 
     private var client: S3Client { store.client }
 
-    func begin() async throws(S3Failure) {
+    func begin() async throws(ServiceFailure) {
         let operation = S3Operation(
             method: "POST", key: write.fullKey, query: [("uploads", "")],
             headers: store.creationHeaders + [write.tokenHeader], isRepeatable: false)
-        do throws(S3Failure) {
+        do throws(ServiceFailure) {
             let answer = try await client.perform(operation)
-            let id = S3XMLElement.parse(answer.response.body)?["UploadId"] ?? ""
+            let id = XMLElement.parse(answer.response.body)?["UploadId"] ?? ""
             state.withLock { state in
                 state.id = id
                 state.begunAt = .now
                 state.mayHaveStrays = answer.mayHaveRunBefore || id.isEmpty
             }
-            guard !id.isEmpty else { throw S3Failure(.corrupt, "the answer gives no id for the upload") }
+            guard !id.isEmpty else { throw ServiceFailure(.corrupt, "the answer gives no id for the upload") }
         } catch {
             if error.mayHaveRun { state.withLock { $0.mayHaveStrays = true } }
             throw error
         }
     }
 
-    func send(_ body: HTTPBody, number: Int) async throws(S3Failure) -> Part {
+    func send(_ body: HTTPBody, number: Int) async throws(ServiceFailure) -> Part {
         let payload = try await store.digesting(body)
         let operation = S3Operation(
             method: "PUT", key: write.fullKey,
@@ -58,17 +58,17 @@ final class S3Upload: Sendable {
             headers: store.customerKeyHeaders, payload: payload)
         let response = try await client.perform(operation).response
         guard let etag = response.headers["etag"], !etag.isEmpty, etag.xmlText != nil else {
-            throw S3Failure(.corrupt, "the answer gives no tag for part \(number)")
+            throw ServiceFailure(.corrupt, "the answer gives no tag for part \(number)")
         }
         state.withLock { $0.byteCount += body.count }
         return Part(number: number, etag: etag)
     }
 
     /// Makes the object of its parts.
-    func join(_ parts: [Part]) async throws(S3Failure) -> ObjectInfo {
+    func join(_ parts: [Part]) async throws(ServiceFailure) -> ObjectInfo {
         // Some services honour the condition for whole objects only.
         if write.mode == .createOnly, !client.options.endpoint.isAmazon, try await store.exists(write.fullKey) {
-            throw S3Failure(.alreadyExists, "")
+            throw ServiceFailure(.alreadyExists, "")
         }
         var text = "<CompleteMultipartUpload>"
         for part in parts {
@@ -81,13 +81,13 @@ final class S3Upload: Sendable {
             headers: [("Content-Type", "application/xml")], payload: payload, isRepeatable: false, mayStall: true)
         if write.mode == .createOnly { operation.headers.append(S3ObjectStore.ifAbsent) }
 
-        var retrier = S3Retrier(policy: client.options.retries)
+        var retrier = Retrier(policy: client.options.retries)
         while true {
-            do throws(S3Failure) {
+            do throws(ServiceFailure) {
                 let response = try await client.attempt(operation)
                 // Services begin their answer before they know how it ends.
-                guard let root = S3XMLElement.parse(response.body), root.name == "CompleteMultipartUploadResult" else {
-                    var failure = S3Failure(response)
+                guard let root = XMLElement.parse(response.body), root.name == "CompleteMultipartUploadResult" else {
+                    var failure = ServiceFailure(s3: response)
                     if failure.serviceCode.isEmpty { failure.isRetryable = true }
                     throw failure
                 }
@@ -98,7 +98,7 @@ final class S3Upload: Sendable {
                     store.isConditionRefused(error)
                 {
                     operation.headers.removeAll { $0.name == S3ObjectStore.ifAbsent.name }
-                    if try await store.exists(write.fullKey) { throw S3Failure(.alreadyExists, "") }
+                    if try await store.exists(write.fullKey) { throw ServiceFailure(.alreadyExists, "") }
                     continue
                 }
                 let isGone = error.serviceCode == "NoSuchUpload" || error.code == .alreadyExists
@@ -118,7 +118,7 @@ final class S3Upload: Sendable {
     }
 
     private func remove(_ id: String) async {
-        do throws(S3Failure) {
+        do throws(ServiceFailure) {
             _ = try await client.perform(
                 S3Operation(method: "DELETE", key: write.fullKey, query: [("uploadId", id)]))
         } catch {
@@ -135,7 +135,7 @@ final class S3Upload: Sendable {
         guard mayHaveStrays else { return }
         let askedAt = ContinuousClock.now
         let response: HTTPResponse
-        do throws(S3Failure) {
+        do throws(ServiceFailure) {
             response = try await client.perform(
                 S3Operation(method: "GET", query: [("uploads", ""), ("prefix", write.fullKey)])
             ).response
@@ -145,7 +145,7 @@ final class S3Upload: Sendable {
         // By the service's clock: the time that its answer bears, less what has passed here since. The answer may have
         // waited for this program, so its time is that of the question or later.
         guard let now = response.headers["date"].flatMap(ServiceDate.http),
-            let root = S3XMLElement.parse(response.body)
+            let root = XMLElement.parse(response.body)
         else { return }
         let earliest = now - (ContinuousClock.now - startedAt + Self.clockTolerance).timeInterval
         let latest = now - ((begunAt.map { askedAt - $0 } ?? .zero) - Self.clockTolerance).timeInterval

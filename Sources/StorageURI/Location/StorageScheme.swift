@@ -50,7 +50,7 @@ public enum StorageScheme: String, Sendable, CaseIterable {
     }
 
     /// What the part after `://` is.
-    var containerWord: String {
+    public var containerWord: String {
         switch self {
         case .s3, .gs, .oss: "bucket"
         case .azure, .swift: "container"

@@ -42,7 +42,3 @@ enum HeaderList {
         return .success(headers)
     }
 }
-
-enum Base64 {
-    static func decode(_ text: String) -> [UInt8]? { Data(base64Encoded: text).map(Array.init) }
-}

@@ -1,3 +1,5 @@
+import Digests
+
 /// Everything about one S3 storage but its location and its credentials.
 public struct S3Settings: Sendable {
     public enum Encryption: Sendable, Hashable {
@@ -33,9 +35,6 @@ public struct S3Settings: Sendable {
 
     /// Which variable, or profile, each value came from, by the name of the variable's declaration.
     public private(set) var origins: [String: String] = [:]
-    /// Variables that are set and do nothing, with the reason.
-    public private(set) var warnings: [SettingFault] = []
-
     /// Resolves the settings of one bucket for one role. Throws all faults at once.
     public init(bucket: String, environment: RoleEnvironment) throws(SettingsError) {
         var reader = SettingsReader(environment)
@@ -59,14 +58,10 @@ public struct S3Settings: Sendable {
         }
         readWriting(&reader)
         readLimits(&reader)
-        for declaration in S3Variables.withoutEffect {
+        // What would lead elsewhere than WAL-G goes is not passed over.
+        for declaration in S3Variables.withoutEffect where declaration.kind == .endpoint {
             guard let value = environment.value(declaration) else { continue }
-            guard case .withoutEffect(let reason) = declaration.support else { continue }
-            if declaration.kind == .endpoint {
-                reader.fault(value.variable, "is not supported: name the service in AWS_ENDPOINT_URL")
-            } else {
-                warnings.append(SettingFault(variable: value.variable, problem: "has no effect: \(reason)"))
-            }
+            reader.fault(value.variable, "is not supported: name the service in AWS_ENDPOINT_URL")
         }
         guard reader.faults.isEmpty else { throw SettingsError(faults: reader.faults) }
         origins.merge(reader.origins) { $1 }
@@ -74,7 +69,7 @@ public struct S3Settings: Sendable {
 
     /// The 32 bytes of a key in Base64; nil when it is something else.
     public static func decodeKey(_ key: Secret) -> [UInt8]? {
-        let bytes = Base64.decode(key.reveal())
+        let bytes = [UInt8](base64: key.reveal())
         return bytes?.count == 32 ? bytes : nil
     }
 

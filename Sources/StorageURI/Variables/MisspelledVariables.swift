@@ -1,25 +1,21 @@
-/// The variables whose names look like misspellings of ones that count, and what they may be meant to be, by name.
-///
-/// Only names that no tool is known to read are pointed out.
-public func misspelledVariables(in environment: [String: String]) -> [(given: String, meant: String)] {
-    environment.keys.sorted().compactMap { given in
-        KnownVariables.shared.meaning(of: given).map { (given, $0) }
-    }
-}
-
-private struct KnownVariables: Sendable {
-    static let shared = KnownVariables()
-
+/// Finds variables whose names look like misspellings of ones that count.
+public struct MisspelledVariables: Sendable {
     /// Names without any prefix.
     private let names: [String]
     private let nameSet: Set<String>
     /// How names begin, up to the first `_`.
     private let families: Set<Substring>
 
-    private init() {
-        names = StorageVariables.groups.flatMap { $0.variables.flatMap(\.names) }
+    public init(_ variables: StorageVariables) {
+        names = variables.names
         nameSet = Set(names).union(Self.ofOthers)
         families = Set(names.map(Self.family))
+    }
+
+    /// The variables that are likely slips, by name, and what they may be meant to be. Only names that no tool is known
+    /// to read are pointed out.
+    public func find(in environment: [String: String]) -> [(given: String, meant: String)] {
+        environment.keys.sorted().compactMap { given in meaning(of: given).map { (given, $0) } }
     }
 
     private static func family(_ name: String) -> Substring { name.prefix { $0 != "_" } }
@@ -28,7 +24,7 @@ private struct KnownVariables: Sendable {
         nameSet.contains(name) || Self.familiesOfOthers.contains(where: name.hasPrefix)
     }
 
-    func meaning(of given: String) -> String? {
+    private func meaning(of given: String) -> String? {
         guard given.utf8.count >= 6, given.utf8.count <= 100 else { return nil }
         let inheritance = StorageRole.allCases.map(\.credentialsVariable)
         if !isKnown(given), let meant = NearestName.find(given, in: inheritance, limit: 2) { return meant }

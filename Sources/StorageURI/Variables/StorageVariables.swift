@@ -1,21 +1,30 @@
+/// Variables that belong together.
+public struct VariableGroup: Sendable {
+    public let title: String
+    public let variables: [EnvironmentVariable]
+
+    public init(title: String, variables: [EnvironmentVariable]) {
+        self.title = title
+        self.variables = variables
+    }
+}
+
 /// Every variable that storages know, and the reference that is made of them.
-public enum StorageVariables {
-    /// The variables that belong together.
-    public struct Group: Sendable {
-        public let title: String
-        public let variables: [EnvironmentVariable]
+public struct StorageVariables: Sendable {
+    /// In the order of the reference.
+    public let groups: [VariableGroup]
+
+    /// - Parameter kinds: The groups of each kind of storage.
+    public init(kinds: [[VariableGroup]]) {
+        groups =
+            [
+                VariableGroup(title: "Locations", variables: StorageScheme.allCases.map { .location($0) }),
+                VariableGroup(title: "Roles", variables: StorageRole.allCases.map(Self.inheritance)),
+            ] + kinds.joined()
     }
 
-    /// In the order of the reference.
-    public static let groups = [
-        Group(title: "Locations", variables: StorageScheme.allCases.map { .location($0) }),
-        Group(title: "Roles", variables: StorageRole.allCases.map(inheritance)),
-        Group(title: "s3: credentials", variables: AWSCredentialVariables.all),
-        Group(title: "s3: settings", variables: S3Variables.settings),
-        Group(title: "s3: read by WAL-G, without effect here", variables: S3Variables.withoutEffect),
-        later("gs", LaterVariables.googleCloud), later("azure", LaterVariables.azure),
-        later("swift", LaterVariables.swift), later("oss", LaterVariables.alibaba), later("ssh", LaterVariables.ssh),
-    ]
+    /// All names, those of aliases too.
+    public var names: [String] { groups.flatMap { $0.variables.flatMap(\.names) } }
 
     private static func inheritance(_ role: StorageRole) -> EnvironmentVariable {
         EnvironmentVariable(
@@ -25,14 +34,10 @@ public enum StorageVariables {
             default: "the rules under “Two storages, two identities”")
     }
 
-    private static func later(_ scheme: String, _ variables: [EnvironmentVariable]) -> Group {
-        Group(title: "\(scheme): not yet read", variables: variables.filter { $0.kind != .location })
-    }
-
     /// The tables of the reference, in Markdown.
-    public static var reference: String {
+    public var reference: String {
         groups.map { group in
-            let rows = group.variables.map(row).joined()
+            let rows = group.variables.map(Self.row).joined()
             return "### \(group.title)\n\n| variable | meaning | value | default |\n| --- | --- | --- | --- |\n\(rows)"
         }.joined(separator: "\n")
     }
@@ -43,6 +48,16 @@ public enum StorageVariables {
         if variable.isSecret { meaning += " *Secret.*" }
         if case .withoutEffect(let reason) = variable.support { meaning += " (\(reason))" }
         return "| \(names) | \(meaning) | \(variable.unit) | \(variable.defaultText) |\n"
+    }
+}
+
+extension EnvironmentVariable {
+    /// The variable whose name stands for a location.
+    static func location(_ scheme: StorageScheme) -> EnvironmentVariable {
+        let form = scheme == .file ? "`/path` or `file:///path`" : "`\(scheme.form)`"
+        return EnvironmentVariable(
+            scheme.locationVariable, .location, "The location that the name `\(scheme.locationVariable)` stands for.",
+            unit: form)
     }
 }
 

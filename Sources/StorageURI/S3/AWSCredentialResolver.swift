@@ -1,9 +1,6 @@
 import FoundationEssentials
 
 /// Asks the sources of credentials, in the order of Amazon's own libraries, until one has some.
-///
-/// A source that is not configured is passed over. One that is configured and fails ends the search: going on would
-/// quietly be another identity.
 struct AWSCredentialResolver: Sendable {
     typealias Variables = AWSCredentialVariables
 
@@ -14,31 +11,18 @@ struct AWSCredentialResolver: Sendable {
     let now: @Sendable () -> Date
 
     func resolve() async throws -> AWSCredentials {
-        if let refusal = identity.refusal { throw AWSCredentialError(refusal: refusal) }
-        var attempts: [AWSCredentialError.Attempt] = []
-        do {
-            let sources: [(String, () async throws -> CredentialOutcome)] = [
-                (identity.name(Variables.accessKeyID), environmentKeys),
-                (identity.name(Variables.webIdentityTokenFile), webIdentity),
-                ("profile", profile),
-                (identity.name(Variables.containerFullURI), containerCredentials),
-                ("instance metadata", { try await instanceMetadata(isNamed: false) }),
-            ]
-            for (name, ask) in sources {
-                switch try await ask() {
-                case .found(let credentials): return try await assumingRoles(credentials)
-                case .absent(let why): attempts.append(.init(source: name, outcome: why))
-                }
-            }
-        } catch let failure as CredentialSourceFailure {
-            throw AWSCredentialError(failure, after: attempts)
-        } catch let error as SettingsError {
-            throw AWSCredentialError(CredentialSourceFailure("profile", error.description), after: attempts)
+        if let refusal = identity.refusal { throw CredentialError(refusal: refusal) }
+        let found = try await CredentialSource.first(
+            of: [
+                CredentialSource(identity.name(Variables.accessKeyID), environmentKeys),
+                CredentialSource(identity.name(Variables.webIdentityTokenFile), webIdentity),
+                CredentialSource("profile", profile),
+                CredentialSource(identity.name(Variables.containerFullURI), containerCredentials),
+                CredentialSource("instance metadata") { try await instanceMetadata(isNamed: false) },
+            ], advice: identity.advice)
+        do { return try await assumingRoles(found) } catch let failure as CredentialSourceFailure {
+            throw CredentialError(failure)
         }
-        let advice =
-            "set \(identity.name(Variables.accessKeyID)) and \(identity.name(Variables.secretAccessKey)), or "
-            + identity.name(Variables.profile)
-        throw AWSCredentialError(noneIn: attempts, advice: advice)
     }
 
     /// Assumes the roles that variables name: that of the set, and the role's own on top of inherited keys.
@@ -58,7 +42,7 @@ struct AWSCredentialResolver: Sendable {
 
     // MARK: - Sources
 
-    func environmentKeys() throws -> CredentialOutcome {
+    func environmentKeys() throws -> CredentialOutcome<AWSCredentials> {
         let id = identity.value(Variables.accessKeyID)
         let secret = identity.value(Variables.secretAccessKey)
         let token = identity.value(Variables.sessionToken)
@@ -82,7 +66,7 @@ struct AWSCredentialResolver: Sendable {
                 sessionToken: token.map { Secret($0.text) }, source: id.variable))
     }
 
-    private func webIdentity() async throws -> CredentialOutcome {
+    private func webIdentity() async throws -> CredentialOutcome<AWSCredentials> {
         guard let file = identity.value(Variables.webIdentityTokenFile) else { return .absent("not set") }
         guard let arn = identity.value(Variables.roleARN) else {
             throw CredentialSourceFailure(file.variable, "is set, but \(identity.name(Variables.roleARN)) is not")
@@ -94,23 +78,9 @@ struct AWSCredentialResolver: Sendable {
     func webIdentity(
         _ role: STSClient.Role, file: String, named name: String, region: String?
     ) async throws -> AWSCredentials {
-        let token = try secretFile(file, named: name)
+        let token = try CredentialFile.token(file, named: name)
         let client = try sts(endpointScope: identity.scope, region: region)
         return try await client.assume(role, webIdentity: token, from: name)
-    }
-
-    /// A token in a file. It may be replaced at any time, so it is read at each use.
-    func secretFile(_ path: String, named name: String) throws -> Secret {
-        let text: String
-        do throws(TextFile.Failure) { text = try TextFile.read(path) } catch {
-            switch error {
-            case .missing: throw CredentialSourceFailure(name, "no such file: \(shown(path))")
-            case .unreadable(let why): throw CredentialSourceFailure(name, "\(shown(path)): \(why)")
-            }
-        }
-        let words = text.split(whereSeparator: \.isWhitespace)
-        guard words.count == 1 else { throw CredentialSourceFailure(name, "\(shown(path)) does not hold one token") }
-        return Secret(String(words[0]))
     }
 
     func sessionName(_ scope: RoleEnvironment.Scope) -> String {

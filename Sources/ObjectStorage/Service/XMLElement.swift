@@ -1,19 +1,19 @@
 /// An element of a service's answer: its name, without a namespace, its text, and what is in it.
-struct S3XMLElement {
+struct XMLElement {
     let name: String
     fileprivate(set) var text = ""
-    fileprivate(set) var children: [S3XMLElement] = []
+    fileprivate(set) var children: [XMLElement] = []
 
     fileprivate init(name: String) { self.name = name }
 
     /// The text of the first child of that name.
     subscript(name: String) -> String? { children.first { $0.name == name }?.text }
 
-    func all(_ name: String) -> [S3XMLElement] { children.filter { $0.name == name } }
+    func all(_ name: String) -> [XMLElement] { children.filter { $0.name == name } }
 
     /// The answer's outermost element; nil where it is not XML, or XML of a kind that no service sends.
-    static func parse(_ bytes: [UInt8]) -> S3XMLElement? {
-        var reader = S3XMLReader(bytes: bytes)
+    static func parse(_ bytes: [UInt8]) -> XMLElement? {
+        var reader = XMLReader(bytes: bytes)
         return reader.document()
     }
 }
@@ -24,7 +24,7 @@ struct S3XMLElement {
 ///
 /// Not FoundationXML's parser: it takes an answer that was cut short for a whole one, and some malformed tags end the
 /// process (Swift 6.3.1 on Linux).
-private struct S3XMLReader {
+private struct XMLReader {
     private static let maximumDepth = 16
 
     let bytes: [UInt8]
@@ -32,10 +32,10 @@ private struct S3XMLReader {
 
     init(bytes: [UInt8]) { self.bytes = bytes }
 
-    mutating func document() -> S3XMLElement? {
-        var path: [S3XMLElement] = []
+    mutating func document() -> XMLElement? {
+        var path: [XMLElement] = []
         var text: [UInt8] = []
-        var root: S3XMLElement?
+        var root: XMLElement?
         // Text belongs to the innermost element that is open.
         func flush() -> Bool {
             defer { text.removeAll(keepingCapacity: true) }
@@ -69,7 +69,7 @@ private struct S3XMLReader {
             } else {
                 position += 1
                 guard flush(), root == nil, path.count < Self.maximumDepth, let tag = openingTag() else { return nil }
-                let element = S3XMLElement(name: tag.name)
+                let element = XMLElement(name: tag.name)
                 if !tag.isEmpty {
                     path.append(element)
                 } else if path.isEmpty {

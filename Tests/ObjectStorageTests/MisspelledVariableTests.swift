@@ -1,8 +1,11 @@
+import ObjectStorage
 import StorageURI
 import Testing
 
 @Suite("misspelt variables")
 struct MisspelledVariableTests {
+    private let misspelled = MisspelledVariables(ObjectStores.variables)
+
     @Test(
         "a slip is pointed out, with what is meant",
         arguments: [
@@ -17,13 +20,13 @@ struct MisspelledVariableTests {
             ("S3_CA_CERTFILE", "S3_CA_CERT_FILE"), ("WALG_UPLOAD_CONCURENCY", "WALG_UPLOAD_CONCURRENCY"),
         ])
     func slip(given: String, meant: String) {
-        let found = misspelledVariables(in: [given: "x", "PATH": "/bin"])
+        let found = misspelled.find(in: [given: "x", "PATH": "/bin"])
         #expect(found.map(\.given) == [given] && found.map(\.meant) == [meant], "\(found)")
     }
 
     @Test("a name that counts is no slip")
     func known() {
-        #expect(misspelledVariables(in: ["OS_PASSWORD": "x", "AWS_REGION": "x"]).isEmpty)
+        #expect(misspelled.find(in: ["OS_PASSWORD": "x", "AWS_REGION": "x"]).isEmpty)
     }
 
     @Test("names that count, and names that others read, are none")
@@ -48,11 +51,11 @@ struct MisspelledVariableTests {
             SNAPSHOT_ID SNAPSHOT_NAME SNAPSHOT_DIR MY_PREFIX INSTALL_PREFIX CMAKE_PREFIX FILE_NAME FILE_PATH GS_LIB
             ZENITH_DIR KUBERNETES_SERVICE_HOST DOCKER_HOST NODE_ENV CARGO_HOME GOPATH JAVA_HOME ST_NOTIFY_SOCKET
             """.split(whereSeparator: \.isWhitespace).map(String.init)
-        #expect(misspelledVariables(in: Dictionary(others.map { ($0, "x") }) { $1 }).map(\.given) == [])
-        for group in StorageVariables.groups {
+        #expect(misspelled.find(in: Dictionary(others.map { ($0, "x") }) { $1 }).map(\.given) == [])
+        for group in ObjectStores.variables.groups {
             for name in group.variables.flatMap(\.names) {
                 for prefix in ["", "WALG_", "WALE_", "SNAPSHOT_", "STORAGE_", "WAL_", "WAL_WALG_"] {
-                    #expect(misspelledVariables(in: [prefix + name: "x"]).isEmpty, "\(prefix + name)")
+                    #expect(misspelled.find(in: [prefix + name: "x"]).isEmpty, "\(prefix + name)")
                 }
             }
         }

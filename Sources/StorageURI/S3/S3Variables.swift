@@ -1,7 +1,5 @@
 /// The variables that `s3` reads.
 public enum S3Variables {
-    static let prefix = EnvironmentVariable.location(.s3)
-
     // Where requests go.
     public static let endpoint = EnvironmentVariable(
         "AWS_ENDPOINT_URL_S3", aliases: ["AWS_ENDPOINT_URL", "AWS_ENDPOINT"], .endpoint,
@@ -99,6 +97,9 @@ public enum S3Variables {
         EnvironmentVariable(name, kind, meaning, support: .withoutEffect(reason))
     }
 
-    /// Every variable of `s3`, in the order in which the reference shows them.
-    public static let all = [prefix] + AWSCredentialVariables.all + settings + withoutEffect
+    public static let groups = [
+        VariableGroup(title: "s3: credentials", variables: AWSCredentialVariables.all),
+        VariableGroup(title: "s3: settings", variables: settings),
+        VariableGroup(title: "s3: read by WAL-G, without effect here", variables: withoutEffect),
+    ]
 }

@@ -3,7 +3,7 @@ extension AWSCredentialResolver {
     /// The address of ECS' credential service, which gives plain http on the host's own network.
     private static let containerServices: Set<String> = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"]
 
-    func containerCredentials() async throws -> CredentialOutcome {
+    func containerCredentials() async throws -> CredentialOutcome<AWSCredentials> {
         let url: String
         let source: String
         if let path = identity.value(Variables.containerRelativeURI) {
@@ -63,7 +63,7 @@ extension AWSCredentialResolver {
     /// can make a program here fetch a URL.
     ///
     /// - Parameter isNamed: True where the configuration names this source.
-    func instanceMetadata(isNamed: Bool) async throws -> CredentialOutcome {
+    func instanceMetadata(isNamed: Bool) async throws -> CredentialOutcome<AWSCredentials> {
         let environment = identity.environment
         let address = identity.value(Variables.metadataEndpoint)
         guard isNamed || identity.isAmbientAllowed || address != nil else { return .absent("not for this role") }

@@ -1,4 +1,5 @@
 import Foundation
+import ObjectStorage
 import StorageURI
 import Testing
 
@@ -14,20 +15,20 @@ struct StorageReferenceTests {
     func page() throws {
         let text = try String(contentsOf: Self.page, encoding: .utf8)
         let marker = try #require(text.range(of: Self.start))
-        let expected = "\(text[..<marker.upperBound])\n\(StorageVariables.reference)"
+        let expected = "\(text[..<marker.upperBound])\n\(ObjectStores.variables.reference)"
         if ProcessInfo.processInfo.environment["UPDATE_REFERENCE"] == "1" {
             try expected.write(to: Self.page, atomically: true, encoding: .utf8)
         } else {
             #expect(text == expected, "run UPDATE_REFERENCE=1 swift test --filter StorageReferenceTests")
         }
-        for name in StorageVariables.groups.flatMap({ $0.variables.flatMap(\.names) }) {
+        for name in ObjectStores.variables.groups.flatMap({ $0.variables.flatMap(\.names) }) {
             #expect(expected.contains("`\(name)`"))
         }
     }
 
     @Test("each variable is declared once, and says what it does")
     func declarations() {
-        let variables = StorageVariables.groups.flatMap(\.variables)
+        let variables = ObjectStores.variables.groups.flatMap(\.variables)
         let names = variables.flatMap(\.names)
         #expect(Set(names).count == names.count)
         #expect(variables.count > 100)

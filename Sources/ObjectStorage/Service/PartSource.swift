@@ -2,11 +2,11 @@ import StorageURI
 import SystemPackage
 
 /// An object's content, cut into parts. Of a stream it holds one part at a time.
-struct S3PartSource {
+struct PartSource {
     private enum Source {
         case bytes([UInt8])
         case file(OpenFile)
-        case stream(S3StreamReader)
+        case stream(StreamReader)
     }
     private let source: Source
     /// The length, where it is known before.
@@ -22,7 +22,7 @@ struct S3PartSource {
     /// After how many parts of a stream, whose length is not known, they double in size.
     private static let partsBeforeDoubling = 2_000
 
-    init(_ body: ObjectBody, partSize: Int) throws(S3Failure) {
+    init(_ body: ObjectBody, partSize: Int) throws(ServiceFailure) {
         switch body {
         case .bytes(let bytes):
             source = .bytes(bytes)
@@ -33,10 +33,10 @@ struct S3PartSource {
                 source = .file(file)
                 byteCount = try file.byteCount()
             } catch {
-                throw S3Failure(.invalid, "cannot read \(path): \(error)")
+                throw ServiceFailure(.invalid, "cannot read \(path): \(error)")
             }
         case .stream(let pieces):
-            source = .stream(S3StreamReader(pieces))
+            source = .stream(StreamReader(pieces))
             byteCount = nil
         }
         let needed = byteCount.map { ($0 + Self.maximumParts - 1) / Self.maximumParts } ?? 0
@@ -45,7 +45,7 @@ struct S3PartSource {
     }
 
     /// The next part; nil when there is nothing at all.
-    mutating func next() async throws(S3Failure) -> HTTPBody? {
+    mutating func next() async throws(ServiceFailure) -> HTTPBody? {
         guard !isAtEnd else { return nil }
         partCount += 1
         let start = offset
@@ -67,11 +67,11 @@ struct S3PartSource {
                 offset += bytes.count
                 return bytes.isEmpty ? nil : .bytes(bytes)
             } catch {
-                if error is CancellationError { throw S3Failure(.unavailable, "cancelled", cause: error) }
+                if error is CancellationError { throw ServiceFailure(.unavailable, "cancelled", cause: error) }
                 if let error = error as? ObjectStoreError {
-                    throw S3Failure(error.code, error.action, cause: error.cause)
+                    throw ServiceFailure(error.code, error.action, cause: error.cause)
                 }
-                throw S3Failure(.invalid, "the content could not be produced", cause: error)
+                throw ServiceFailure(.invalid, "the content could not be produced", cause: error)
             }
         }
     }
@@ -83,7 +83,7 @@ struct S3PartSource {
 }
 
 /// Gathers the pieces of a sequence, of any size, into runs of a given size. Used by one task at a time.
-private final class S3StreamReader {
+private final class StreamReader {
     private var iterator: any AsyncIteratorProtocol<[UInt8], any Error>
     /// A piece of which `usedCount` bytes are taken.
     private var piece: [UInt8] = []

@@ -1,6 +1,6 @@
 /// Keys that the shared files give, or lead to.
 extension AWSCredentialResolver {
-    func profile() async throws -> CredentialOutcome {
+    func profile() async throws -> CredentialOutcome<AWSCredentials> {
         guard let profiles = try AWSProfiles(identity) else { return .absent("none is named for this role") }
         let files = profiles.files.joined(separator: " or ")
         guard profiles.profile != nil else {
@@ -15,7 +15,7 @@ extension AWSCredentialResolver {
     /// - Parameter path: The profiles that led to this one.
     private func profile(
         _ name: String, in profiles: AWSProfiles, path: [String]
-    ) async throws -> CredentialOutcome {
+    ) async throws -> CredentialOutcome<AWSCredentials> {
         let source = "profile \(name)"
         guard let profile = profiles.profiles[name] else {
             throw CredentialSourceFailure(
@@ -62,7 +62,7 @@ extension AWSCredentialResolver {
             return try await webIdentity(
                 role, file: file, named: "web_identity_token_file of \(source)", region: profile["region"])
         }
-        let base: CredentialOutcome
+        let base: CredentialOutcome<AWSCredentials>
         switch (profile["source_profile"], profile["credential_source"]) {
         case (let name?, nil): base = try await self.profile(name, in: profiles, path: path)
         case (nil, "Environment"): base = try environmentKeys()

@@ -1,50 +1,40 @@
 package import FoundationEssentials
 
-/// The credentials of one storage role: found once, kept, and fetched anew before they expire.
-public actor AWSCredentialChain: AWSCredentialProvider {
-    /// How long before their end credentials are replaced; for short-lived ones, half their life.
-    private static let margin: TimeInterval = 300
-    /// The wait after a failed replacement, as long as the old ones last.
-    private static let retryInterval: TimeInterval = 30
+/// Credentials, or a token, that may end.
+package protocol ExpiringCredential: Sendable {
+    /// When the service stops accepting them; nil: never.
+    var expiration: Date? { get }
+}
 
-    private let resolve: @Sendable () async throws -> AWSCredentials
+/// The credentials of one storage role: found once, kept, and fetched anew before they expire.
+package actor CredentialCache<Credential: ExpiringCredential> {
+    /// How long before their end credentials are replaced; for short-lived ones, half their life.
+    private static var margin: TimeInterval { 300 }
+    /// The wait after a failed replacement, as long as the old ones last.
+    private static var retryInterval: TimeInterval { 30 }
+
+    private let resolve: @Sendable () async throws -> Credential
     private let now: @Sendable () -> Date
-    private var current: AWSCredentials?
+    private var current: Credential?
     /// When the current ones are to be replaced; nil: never.
     private var replaceAt: Date?
     /// The fetch under way, which all who ask meanwhile share.
-    private var fetch: Task<AWSCredentials, any Error>?
-
-    /// The sources of Amazon's own libraries, in their order: variables, web identity, profile, container, instance.
-    ///
-    /// - Parameters:
-    ///   - environment: The variables, as the storage's role sees them.
-    ///   - region: The storage's region, for the token service; nil: the profile's, else Amazon's global service.
-    ///   - http: How credential services are reached. Their answers may be of another host than the storage's.
-    public static func make(
-        environment: RoleEnvironment, region: String?, http: any HTTPFetcher
-    ) -> any AWSCredentialProvider {
-        AWSCredentialChain(
-            environment: environment, region: region, http: http, pause: .milliseconds(200), now: { Date() })
-    }
+    private var fetch: Task<Credential, any Error>?
 
     /// - Parameters:
-    ///   - pause: The wait before the first retry of a request.
     ///   - now: The clock.
+    ///   - resolve: Finds or fetches the credentials.
     package init(
-        environment: RoleEnvironment, region: String?, http: any HTTPFetcher, pause: Duration,
-        now: @escaping @Sendable () -> Date
+        now: @escaping @Sendable () -> Date = { Date() }, resolve: @escaping @Sendable () async throws -> Credential
     ) {
         self.now = now
-        resolve = {
-            let resolver = AWSCredentialResolver(
-                identity: try AWSIdentity(environment), region: region,
-                http: CredentialHTTP(fetcher: http, pause: pause), now: now)
-            return try await resolver.resolve()
-        }
+        self.resolve = resolve
     }
 
-    public func credentials(refresh: Bool) async throws -> AWSCredentials {
+    /// The current credentials, fetched anew when they are about to expire.
+    ///
+    /// - Parameter refresh: True after the service refused them as expired: the cached ones are dropped.
+    package func credentials(refresh: Bool = false) async throws -> Credential {
         if refresh { (current, replaceAt) = (nil, nil) }
         if let current, replaceAt.map({ now() < $0 }) ?? true { return current }
         let previous = current
@@ -58,7 +48,7 @@ public actor AWSCredentialChain: AWSCredentialProvider {
         }
     }
 
-    private func shared() async throws -> AWSCredentials {
+    private func shared() async throws -> Credential {
         if let fetch { return try await fetch.value }
         let task = Task { try await resolve() }
         fetch = task

@@ -1,5 +1,5 @@
 /// Counts the retries of one call, and waits before each.
-struct S3Retrier {
+struct Retrier {
     let policy: RetryPolicy
     private(set) var retries = 0
     /// True when one of the tries may have been carried out, though no answer said so.
@@ -8,7 +8,7 @@ struct S3Retrier {
     init(policy: RetryPolicy) { self.policy = policy }
 
     /// Returns when it is time for another try. Throws the failure when there is to be none.
-    mutating func wait(after failure: S3Failure) async throws(S3Failure) {
+    mutating func wait(after failure: ServiceFailure) async throws(ServiceFailure) {
         mayHaveRun = mayHaveRun || failure.mayHaveRun
         var failure = failure
         failure.mayHaveRun = mayHaveRun

@@ -1,0 +1,43 @@
+import StorageURI
+
+/// `s3`: Amazon S3, and every service that speaks its protocol.
+enum S3Backend: StorageBackend {
+    static let scheme = StorageScheme.s3
+    static let variables = S3Variables.groups
+    static let retries: EnvironmentVariable? = S3Variables.maxRetries
+
+    static func inspect(
+        _ location: StorageLocation, _ environment: RoleEnvironment
+    ) throws(SettingsError) -> StorageInspection {
+        try S3Settings.inspect(bucket: location.container, environment: environment)
+    }
+
+    static func findCredentials(
+        _ location: StorageLocation, _ environment: RoleEnvironment, http: (any HTTPFetcher)?
+    ) async throws -> String? {
+        let settings = try S3Settings(bucket: location.container, environment: environment)
+        let chain = credentials(settings, environment, http: http)
+        let found = try await chain.credentials(refresh: false)
+        // Four characters tell two keys apart.
+        return "\(found.source) (key …\(found.accessKeyID.suffix(4)))"
+            + (found.expiration == nil ? "" : ", temporary")
+    }
+
+    static func open(_ location: StorageLocation, _ environment: RoleEnvironment) throws -> any ObjectStore {
+        let settings = try S3Settings(bucket: location.container, environment: environment)
+        return S3ObjectStore(
+            location: location, settings: settings, credentials: credentials(settings, environment, http: nil),
+            transport: HTTPTransport(settings: HTTPTransportSettings(settings, environment: environment)))
+    }
+
+    private static func credentials(
+        _ settings: S3Settings, _ environment: RoleEnvironment, http: (any HTTPFetcher)?
+    ) -> any AWSCredentialProvider {
+        // Credentials come from other hosts: authorities named for the storage alone do not count there.
+        var transport = HTTPTransportSettings(settings, environment: environment)
+        let authorityVariable = settings.origins["S3_CA_CERT_FILE"] ?? ""
+        if !authorityVariable.hasSuffix("AWS_CA_BUNDLE") { transport.caFile = nil }
+        return AWSCredentialChain.make(
+            environment: environment, region: settings.region, http: http ?? HTTPTransport(settings: transport))
+    }
+}
