@@ -1,7 +1,7 @@
 # `make` explains. On a Debian machine with a Swift toolchain, `make demo` and `make test` install what they lack.
 
 .DEFAULT_GOAL := help
-.PHONY: help build release demo test bench format lint clean
+.PHONY: help build release demo test test-storages bench format lint clean
 
 # The Swift runtime goes into the programs: they start in half the time, and run where there is no toolchain. The
 # toolchain's own linker, as the usual one warns of what Foundation calls.
@@ -11,6 +11,7 @@ SOURCES := Package.swift Sources Tests pageserver safekeeper
 help:
 	@echo "make demo     the main job on this machine: import, push, lose the disk, start again, export, query"
 	@echo "make test     builds and runs all tests"
+	@echo "make test-storages  all tests against storage services, on every service there is"
 	@echo "make bench    push and export beside pgBackRest and pg_basebackup"
 	@echo "make build    a debug build, in .build/debug"
 	@echo "make release  zenith, pageserver and safekeeper, in .build/release"
@@ -35,6 +36,11 @@ test:
 	@scripts/setup test
 	swift build --build-tests
 	swift test --skip-build
+
+test-storages:
+	@scripts/setup test-storages
+	swift build --build-tests
+	ZENITH_TEST_STORAGES=all swift test --skip-build --filter 'StorageURITests|ObjectStorageTests|CommandKitTests'
 
 bench:
 	@scripts/setup bench

@@ -65,8 +65,9 @@ struct S3SettingsTests {
                 "S3_REQUEST_TIMEOUT": "2min", "S3_LOG_LEVEL": "DEVEL",
             ])
         #expect(read.service == .other(scheme: "https", authority: "minio.example:9000", path: "/base"))
-        #expect(read.usesPathStyle && read.region == "eu-west-1" && read.certificateAuthorityFile == authorities)
-        #expect(read.partSizeBytes == 64 << 20 && read.uploadConcurrency == 7 && read.storageClass == "STANDARD_IA")
+        #expect(read.usesPathStyle && read.region == "eu-west-1" && read.common.certificateAuthorityFile == authorities)
+        #expect(
+            read.partSizeBytes == 64 << 20 && read.common.uploadConcurrency == 7 && read.storageClass == "STANDARD_IA")
         #expect(read.encryption == .service(algorithm: "aws:kms", keyID: "key/1"))
         #expect(read.additionalHeaders.map(\.name) == ["x-a", "X-B"])
         #expect(read.additionalHeaders.map(\.value) == ["1", "two words"])

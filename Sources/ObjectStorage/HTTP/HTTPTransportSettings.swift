@@ -1,3 +1,5 @@
+import StorageURI
+
 /// The proxies that the environment names, by the rules that curl has made common.
 public struct HTTPProxies: Sendable {
     public var http: String?
@@ -38,4 +40,14 @@ public struct HTTPTransportSettings: Sendable {
     public var userAgent = "zenith"
 
     public init() {}
+
+    /// Room beside the uploads for what is read and listed meanwhile.
+    private static let otherConnections = 32
+
+    /// A storage's transport, with the proxies of the environment.
+    init(_ settings: CommonSettings, environment: RoleEnvironment) {
+        proxies = HTTPProxies { environment.value($0)?.text }
+        caFile = settings.certificateAuthorityFile
+        maximumConnections = settings.uploadConcurrency + Self.otherConnections
+    }
 }

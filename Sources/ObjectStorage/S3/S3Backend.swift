@@ -35,8 +35,9 @@ enum S3Backend: StorageBackend {
     ) -> any AWSCredentialProvider {
         // Credentials come from other hosts: authorities named for the storage alone do not count there.
         var transport = HTTPTransportSettings(settings, environment: environment)
-        let authorityVariable = settings.origins["S3_CA_CERT_FILE"] ?? ""
-        if !authorityVariable.hasSuffix("AWS_CA_BUNDLE") { transport.caFile = nil }
+        if let variable = settings.origins["S3_CA_CERT_FILE"], !variable.hasSuffix("AWS_CA_BUNDLE") {
+            transport.caFile = environment.value("SSL_CERT_FILE")?.text
+        }
         return AWSCredentialChain.make(
             environment: environment, region: settings.region, http: http ?? HTTPTransport(settings: transport))
     }

@@ -20,7 +20,7 @@ extension S3Options {
         endpoint = S3Endpoint(service: settings.service, bucket: bucket, usesPathStyle: settings.usesPathStyle)
         region = settings.region
         partSizeBytes = settings.partSizeBytes
-        uploadConcurrency = settings.uploadConcurrency
+        uploadConcurrency = settings.common.uploadConcurrency
         deleteBatchSize = settings.deleteBatchSize
         usesListObjectsV1 = settings.usesListObjectsV1
         storageClass = settings.storageClass
@@ -41,14 +41,9 @@ extension S3Options {
 }
 
 extension HTTPTransportSettings {
-    /// Room beside the uploads for what is read and listed meanwhile.
-    private static let otherConnections = 32
-
     init(_ settings: S3Settings, environment: RoleEnvironment) {
-        proxies = HTTPProxies { environment.value($0)?.text }
-        caFile = settings.certificateAuthorityFile
+        self.init(settings.common, environment: environment)
         connectTimeout = settings.connectTimeout
         stallTimeout = settings.stallTimeout
-        maximumConnections = settings.uploadConcurrency + Self.otherConnections
     }
 }

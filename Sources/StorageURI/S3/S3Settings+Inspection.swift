@@ -9,7 +9,7 @@ extension S3Settings {
         let identity = try AWSIdentity(environment)
         var inspection = StorageInspection(
             environment, scope: identity.credentials, credentials: AWSCredentialVariables.all,
-            settings: S3Variables.settings + S3Variables.withoutEffect)
+            settings: CommonVariables.group.variables + S3Variables.settings + S3Variables.withoutEffect)
         let service: String =
             switch settings.service {
             case .amazon: "Amazon S3"

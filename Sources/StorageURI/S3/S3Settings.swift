@@ -14,11 +14,9 @@ public struct S3Settings: Sendable {
     public var usesPathStyle = false
     /// Nil: unknown; the service is asked where that matters.
     public var region: String?
-    /// A PEM file of certificate authorities, in place of the system's.
-    public var certificateAuthorityFile: String?
+    public var common = CommonSettings()
 
     public var partSizeBytes = 20 << 20
-    public var uploadConcurrency = 4
     public var storageClass: String?
     public var encryption: Encryption?
     /// To be sent with every request.
@@ -47,15 +45,7 @@ public struct S3Settings: Sendable {
         readService(&reader, profiles)
         let isVirtual = service.isAmazon && ContainerName.fitsHostName(bucket, isEncrypted: service.isEncrypted)
         usesPathStyle = reader.boolean(S3Variables.forcePathStyle) ?? !isVirtual
-        if let file = reader.text(S3Variables.certificateAuthorityFile) {
-            certificateAuthorityFile = file.text
-            do throws(TextFile.Failure) { _ = try TextFile.read(file.text) } catch {
-                switch error {
-                case .missing: reader.fault(file.variable, "no such file: \(shown(file.text))")
-                case .unreadable(let why): reader.fault(file.variable, "\(shown(file.text)): \(why)")
-                }
-            }
-        }
+        common.read(&reader, ownAuthorities: S3Variables.certificateAuthorityFile)
         readWriting(&reader)
         readLimits(&reader)
         // What would lead elsewhere than WAL-G goes is not passed over.
@@ -110,7 +100,6 @@ public struct S3Settings: Sendable {
     private mutating func readWriting(_ reader: inout SettingsReader) {
         // The limits of the service: parts of 5 MiB to 5 GiB.
         partSizeBytes = reader.bytes(S3Variables.partSize, in: 5 << 20...5 << 30, default: partSizeBytes)
-        uploadConcurrency = reader.integer(S3Variables.uploadConcurrency, in: 1...256, default: uploadConcurrency)
         if let value = reader.text(S3Variables.storageClass) {
             storageClass = value.text
             let isName = value.text.utf8.allSatisfy { PercentEncoding.isUnreserved($0) }

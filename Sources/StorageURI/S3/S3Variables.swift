@@ -20,15 +20,12 @@ public enum S3Variables {
         unit: "true or false", default: "false")
     static let certificateAuthorityFile = EnvironmentVariable(
         "S3_CA_CERT_FILE", aliases: ["AWS_CA_BUNDLE"], "Certificate authorities to trust in place of the system's.",
-        unit: "path of a PEM file", default: "the system's")
+        unit: "path of a PEM file", default: "`SSL_CERT_FILE`")
 
     // How objects are written.
     static let partSize = EnvironmentVariable(
         "S3_MAX_PART_SIZE", "Size of a part of a multipart upload; an object up to this size is sent in one request.",
         unit: "bytes, or with KiB, MiB, GiB", default: "20 MiB")
-    static let uploadConcurrency = EnvironmentVariable(
-        "UPLOAD_CONCURRENCY", "Parts of one object sent at once. Memory is this times the part size.", unit: "count",
-        default: "4")
     static let storageClass = EnvironmentVariable(
         "S3_STORAGE_CLASS", "Storage class of new objects.", unit: "name, such as `STANDARD_IA`",
         default: "the bucket's")
@@ -70,7 +67,8 @@ public enum S3Variables {
 
     static let settings = [
         endpoint, ignoreProfileEndpoint, region, forcePathStyle, dualStack, certificateAuthorityFile, partSize,
-        uploadConcurrency, storageClass, encryption, encryptionKeyID, customerKey, additionalHeaders,
+        storageClass,
+        encryption, encryptionKeyID, customerKey, additionalHeaders,
         usesListObjectsV1, deleteBatchSize, maxRetries, minThrottlingDelay, maxThrottlingDelay, connectTimeout,
         stallTimeout, requestTimeout,
     ]

@@ -21,6 +21,18 @@ struct SettingsReader {
         return value
     }
 
+    /// The path of a text file, which must be there and readable.
+    mutating func file(_ declaration: EnvironmentVariable) -> String? {
+        guard let value = text(declaration) else { return nil }
+        do throws(TextFile.Failure) { _ = try TextFile.read(value.text) } catch {
+            switch error {
+            case .missing: fault(value.variable, "no such file: \(shown(value.text))")
+            case .unreadable(let why): fault(value.variable, "\(shown(value.text)): \(why)")
+            }
+        }
+        return value.text
+    }
+
     mutating func boolean(_ declaration: EnvironmentVariable) -> Bool? {
         guard let value = text(declaration) else { return nil }
         guard let parsed = Self.boolean(value.text) else {

@@ -20,6 +20,7 @@ public struct StorageVariables: Sendable {
             [
                 VariableGroup(title: "Locations", variables: StorageScheme.allCases.map { .location($0) }),
                 VariableGroup(title: "Roles", variables: StorageRole.allCases.map(Self.inheritance)),
+                CommonVariables.group,
             ] + kinds.joined()
     }
 
