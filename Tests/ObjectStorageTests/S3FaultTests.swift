@@ -18,85 +18,24 @@ struct S3FaultTests {
         try await service.server.store(prefix: uniquePrefix(name), through: proxy)
     }
 
-    /// The same store, but soon tired of waiting. Not for all tests: on a busy machine a real answer may take a while.
-    private func impatient(_ store: S3ObjectStore, _ service: S3TestService, _ proxy: FaultProxy) async throws
-        -> S3ObjectStore
-    {
-        var settings = HTTPTransportSettings()
-        settings.stallTimeout = .seconds(2)
-        return try await service.server.store(
-            prefix: store.location.path, through: proxy, transport: HTTPTransport(settings: settings))
-    }
-
     private func proxy(_ service: S3TestService) async throws -> FaultProxy {
         try await FaultProxy(to: service.server.authority)
     }
 
-    @Test("an object is written once, with the bytes given", arguments: S3TestService.allCases)
-    func put(service: S3TestService) async throws {
-        let proxy = try await proxy(service)
-        let store = try await store(service, proxy)
-        let faults: [(String, Rule)] = [
-            ("500", .internalError), ("500 after the work", .internalErrorAfterwards),
-            ("slow down", .slowDown(retryAfter: 1)), ("reset", .resetRequest), ("answer lost", .loseAnswer),
-            ("upload broken", .resetUpload(at: 60_000)), ("upload changed", .corruptUpload(at: 70_000)),
-            ("stall", .stall(seconds: 20)),
-        ]
-        // The service's create-if-absent is known from here on.
-        try await store.put("first", .bytes([1]), mode: .createOnly)
-        #expect(store.createsAtomically)
-        for (index, (name, fault)) in faults.enumerated() {
-            let bytes = testBytes(100_000, seed: UInt64(index))
-            let store = name == "stall" ? try await impatient(store, service, proxy) : store
-            for mode in [PutMode.createOnly, .overwrite] {
-                let key = ObjectKey("\(name)-\(mode)")
-                try await proxy.set(fault.on("PUT"))
-                let info = try await store.put(key, .bytes(bytes), mode: mode)
-                #expect(try await proxy.counts() == [1], "\(key)")
-                #expect(info.sizeBytes == bytes.count)
-                #expect(try await store.get(key, range: nil) == bytes, "\(key)")
-            }
-        }
-    }
-
-    @Test("another's object is not taken for ours when an answer is lost", arguments: S3TestService.allCases)
-    func foreignObject(service: S3TestService) async throws {
-        let proxy = try await proxy(service)
-        let store = try await store(service, proxy)
-        let bytes = testBytes(1000)
-        try await store.put("taken", .bytes(bytes), mode: .createOnly)
-        try await proxy.set(.loseAnswer.on("PUT"))
-        await expectFailure(.alreadyExists) { try await store.put("taken", .bytes(bytes), mode: .createOnly) }
-    }
-
-    @Test("an object is read whole and unchanged", arguments: S3TestService.allCases)
-    func get(service: S3TestService) async throws {
-        let proxy = try await proxy(service)
-        let store = try await store(service, proxy)
-        let bytes = testBytes(3 << 20)
-        try await store.put("read", .bytes(bytes), mode: .overwrite)
-        let faults: [(String, Rule)] = [
-            ("500", .internalError), ("slow down", .slowDown(retryAfter: 1)), ("reset", .resetRequest),
-            ("answer lost", .loseAnswer), ("broken at once", .resetDownload(at: 0)),
-            ("broken", .resetDownload(at: 2_000_000)), ("ended early", .truncate(at: 1_000_000)),
-            ("stall", .stall(seconds: 20)),
-        ]
-        for (name, fault) in faults {
-            let store = name == "stall" ? try await impatient(store, service, proxy) : store
-            for range in [nil, 1_000..<2_900_000] {
-                try await proxy.set(fault.on("GET"))
-                let expected = range.map { Array(bytes[$0]) } ?? bytes
-                #expect(try await store.get("read", range: range) == expected, "\(name)")
-                #expect(try await proxy.counts() == [1], "\(name)")
-            }
-        }
-        // Broken again and again, as long as it moves on.
-        try await proxy.set(.resetDownload(at: 400_000).on("GET", times: 7))
-        #expect(try await store.get("read", range: nil) == bytes)
-        // Only the object's digest can tell.
-        try await proxy.set(.corrupt(at: 1_234_567).on("GET"))
-        #expect(try await store.get("read", range: nil) == bytes)
-        #expect(try await proxy.counts() == [1])
+    @Test("does as every remote storage", arguments: S3TestService.allCases, RemoteCase.all)
+    func remote(service: S3TestService, one: RemoteCase) async throws {
+        let server = try await service.server
+        try await one.run(
+            RemoteTarget(
+                authority: server.authority, write: .init(method: "PUT"),
+                delete: .init(method: "POST", target: "delete=")
+            ) { authority, prefix, identity, stallTimeout in
+                var settings = HTTPTransportSettings()
+                if let stallTimeout { settings.stallTimeout = stallTimeout }
+                return server.store(
+                    prefix: prefix, at: authority, transport: HTTPTransport(settings: settings),
+                    keys: identity == .good ? nil : FixedCredentials(server.accessKeyID, "wrong"))
+            })
     }
 
     @Test("an object goes up in parts, and nothing else stays", arguments: S3TestService.allCases)
@@ -153,39 +92,6 @@ struct S3FaultTests {
         await expectFailure(.invalid) { try await store.put("half", .stream(pieces), mode: .overwrite) }
         #expect(try await store.unfinishedUploads() == [])
         #expect(try await store.list(prefix: "", delimiter: nil, after: nil, limit: 10).objects == [])
-    }
-
-    @Test("listing and deleting are repeated", arguments: S3TestService.allCases)
-    func listAndDelete(service: S3TestService) async throws {
-        let proxy = try await proxy(service)
-        let store = try await store(service, proxy)
-        let faults: [(String, Rule)] = [
-            ("500", .internalErrorAfterwards), ("reset", .resetRequest), ("answer lost", .loseAnswer),
-            ("broken", .resetDownload(at: 40)), ("ended early", .truncate(at: 60)),
-        ]
-        let keys = (0..<3).map { ObjectKey("key-\($0)") }
-        for (name, fault) in faults {
-            for key in keys { try await store.put(key, .bytes([1, 2, 3]), mode: .overwrite) }
-            try await proxy.set(fault.on("GET"), fault.on("POST", "delete="))
-            let listed = try await store.list(prefix: "", delimiter: nil, after: nil, limit: 10).objects
-            #expect(listed.map(\.key) == keys, "\(name)")
-            try await store.delete(keys)
-            #expect(try await proxy.counts() == [1, 1], "\(name)")
-            #expect(try await store.list(prefix: "", delimiter: nil, after: nil, limit: 10).objects == [], "\(name)")
-        }
-    }
-
-    @Test("retries end, and say so")
-    func givesUp() async throws {
-        let proxy = try await proxy(.seaweed)
-        let store = try await store(.seaweed, proxy)
-        try await proxy.set(.internalError.on("GET", times: 100))
-        let failure = await expectFailure(.unavailable) { try await store.get("any", range: nil) }
-        #expect(failure?.description.contains("InternalError") == true)
-        #expect(failure?.description.contains("after 5 tries") == true)
-        try await proxy.set(.slowDown(retryAfter: 0).on("GET", times: 100))
-        await expectFailure(.throttled) { try await store.get("any", range: nil) }
-        #expect(try await proxy.counts() == [5])
     }
 }
 

@@ -47,10 +47,11 @@ extension S3TestServer {
 
     /// A store on this server, by way of a proxy where one is given.
     func store(
-        prefix: String, through proxy: FaultProxy? = nil, transport: HTTPTransport = HTTPTransport(),
+        prefix: String, at authority: String? = nil, through proxy: FaultProxy? = nil,
+        transport: HTTPTransport = HTTPTransport(),
         keys: FixedCredentials? = nil, bucket: String? = nil, _ adjust: (inout S3Options) -> Void = { _ in }
     ) -> S3ObjectStore {
-        var options = options(authority: proxy?.authority, bucket: bucket)
+        var options = options(authority: authority ?? proxy?.authority, bucket: bucket)
         adjust(&options)
         return S3ObjectStore(
             location: StorageLocation(scheme: .s3, container: options.endpoint.bucket, path: prefix),
