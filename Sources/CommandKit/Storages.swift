@@ -5,7 +5,7 @@ public import StorageURI
 public enum Storages {
     /// Where `text` leads, with the variables that count for `role`.
     public static func location(
-        _ text: String, role: StorageRole, environment: [String: String] = environmentVariables()
+        _ text: String, role: StorageRole?, environment: [String: String] = environmentVariables()
     ) throws(CommandFailure) -> StorageLocation {
         do {
             return try StorageLocation(
@@ -18,7 +18,13 @@ public enum Storages {
     public static func open(
         _ text: String, role: StorageRole, environment: [String: String] = environmentVariables()
     ) throws(CommandFailure) -> any ObjectStore {
-        let location = try location(text, role: role, environment: environment)
+        try open(try location(text, role: role, environment: environment), role: role, environment: environment)
+    }
+
+    /// Opens the storage at a location. Nothing is asked of it yet.
+    public static func open(
+        _ location: StorageLocation, role: StorageRole?, environment: [String: String] = environmentVariables()
+    ) throws(CommandFailure) -> any ObjectStore {
         do {
             return try ObjectStores.open(location, environment: RoleEnvironment(environment, role: role))
         } catch let error as ObjectStoreError {

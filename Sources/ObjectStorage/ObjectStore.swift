@@ -130,4 +130,11 @@ public protocol ObjectStore: ReadableStore {
 
     /// False where the service has no create-if-absent: `.createOnly` then checks first and writes after.
     var createsAtomically: Bool { get }
+
+    /// How far the service's clock is ahead of this machine's, by its latest answer; nil where it does not tell.
+    var clockOffset: Duration? { get }
+}
+
+extension ObjectStore {
+    public var clockOffset: Duration? { nil }
 }

@@ -10,6 +10,9 @@ public protocol StorageBackend: Sendable {
     /// The variable that says how often requests are repeated; nil where none are.
     static var retries: EnvironmentVariable? { get }
 
+    /// What an identity must be allowed to do for a step of the check, in the service's own words.
+    static var permissions: [StorageProbe.Step: String] { get }
+
     /// What the environment says to the storage. Nothing is sent.
     ///
     /// - Throws: `SettingsError` with all that is wrong with it.
@@ -28,4 +31,8 @@ public protocol StorageBackend: Sendable {
     ///
     /// - Throws: `SettingsError` with all that is wrong with the environment.
     static func open(_ location: StorageLocation, _ environment: RoleEnvironment) throws -> any ObjectStore
+}
+
+extension StorageBackend {
+    public static var permissions: [StorageProbe.Step: String] { [:] }
 }

@@ -8,7 +8,7 @@ struct Zenith: AsyncParsableCommand {
         commandName: "zenith", abstract: "Snapshot-first storage for PostgreSQL.", version: zenithVersion,
         subcommands: [
             InitCommand.self, StartCommand.self, StopCommand.self, StatusCommand.self, ExportCommand.self,
-            SnapshotCommand.self, ConfigCommand<WholeInstallation>.self,
+            SnapshotCommand.self, ConfigCommand<WholeInstallation>.self, StorageCommand.self,
         ])
 }
 

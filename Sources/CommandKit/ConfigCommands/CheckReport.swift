@@ -1,3 +1,7 @@
+import ArgumentParser
+import ObjectStorage
+import StorageURI
+
 /// What `config check` found: a line a fact, a verdict a storage.
 struct CheckReport: Encodable {
     enum Outcome: String, Encodable { case ok, warning, failed }
@@ -27,6 +31,13 @@ struct CheckReport: Encodable {
             for text in failure.details.isEmpty ? [failure.message] : failure.details { note(name, .failed, text) }
             if let hint = failure.hint { note(name, .warning, hint) }
             report.add(failure.status)
+        }
+
+        /// Points out variables whose names look like slips.
+        mutating func noteMisspelt(_ environment: [String: String]) {
+            for (given, meant) in MisspelledVariables(ObjectStores.variables).find(in: environment) {
+                note("variable", .warning, "\(given) is set, and nothing reads it; \(meant) may be meant")
+            }
         }
 
         var hasFailed: Bool { facts.contains { $0.outcome == .failed } }
@@ -66,5 +77,11 @@ struct CheckReport: Encodable {
         lines.append("")
         for subject in subjects { lines.append("\(subject.name): \(subject.verdict)") }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// Prints the report, and ends the command by what was found.
+    func print(asJSON isJSON: Bool) throws {
+        if isJSON { try printJSON(self) } else { StandardOutput.write(text) }
+        if exitCode != 0 { throw ExitCode(exitCode) }
     }
 }

@@ -1,6 +1,4 @@
 public import ArgumentParser
-import ObjectStorage
-import StorageURI
 
 /// `config check`: whether what is configured or given can work, with all faults at once.
 public struct ConfigCheck<Program: ConfiguredProgram>: AsyncParsableCommand {
@@ -22,6 +20,9 @@ public struct ConfigCheck<Program: ConfiguredProgram>: AsyncParsableCommand {
     @Flag(help: "Ask no service: read the configuration and the credentials only.")
     var offline = false
 
+    @Flag(help: "Also write and read back an object of 64 MiB, as large ones go up in parts.")
+    var thorough = false
+
     public init() {}
 
     public func run() async throws {
@@ -34,7 +35,7 @@ public struct ConfigCheck<Program: ConfiguredProgram>: AsyncParsableCommand {
             let given = configuration.entries.filter { $0.origin != .standard }.count
             let file = configuration.hasFile ? configuration.filePath : "no \(configuration.filePath)"
             settings.note("settings", "\(file); \(given) given, \(configuration.entries.count - given) by default")
-            noteMisspelt(environment, &settings)
+            settings.noteMisspelt(environment)
             settings.verdict = "good"
             report.add(settings)
             if Program.callsPostgres { await checkPostgres(configuration, environment, &report) }
@@ -46,23 +47,17 @@ public struct ConfigCheck<Program: ConfiguredProgram>: AsyncParsableCommand {
                 report.add(subject)
             }
             for storage in storages {
-                let check = StorageCheck(storage: storage, environment: environment, isOffline: offline)
+                let check = StorageCheck(
+                    storage: storage, environment: environment, isOffline: offline, isThorough: thorough)
                 await check.run(&report)
             }
         } catch {
             settings.fail("fault", error, &report)
-            noteMisspelt(environment, &settings)
+            settings.noteMisspelt(environment)
             settings.verdict = "faulty"
             report.add(settings)
         }
-        if output.json { try printJSON(report) } else { StandardOutput.write(report.text) }
-        if report.exitCode != 0 { throw ExitCode(report.exitCode) }
-    }
-
-    private func noteMisspelt(_ environment: [String: String], _ subject: inout CheckReport.Subject) {
-        for (given, meant) in MisspelledVariables(ObjectStores.variables).find(in: environment) {
-            subject.note("variable", .warning, "\(given) is set, and nothing reads it; \(meant) may be meant")
-        }
+        try report.print(asJSON: output.json)
     }
 
     private func checkPostgres(

@@ -82,5 +82,6 @@ struct NamedStorage {
     let name: String
     let text: String
     let origin: String
-    let role: StorageRole
+    /// Nil: no role in particular.
+    let role: StorageRole?
 }

@@ -7,7 +7,8 @@ import Synchronization
 struct StorageCheck {
     let storage: NamedStorage
     let environment: [String: String]
-    let isOffline: Bool
+    var isOffline = false
+    var isThorough = false
 
     /// A check answers soon: a service that is away is not asked ten times.
     private static let retries = "2"
@@ -92,24 +93,29 @@ struct StorageCheck {
     private func prove(
         _ store: any ObjectStore, _ subject: inout CheckReport.Subject, _ report: inout CheckReport
     ) async {
-        let facts = await StorageProbe.run(store)
+        let facts = await StorageProbe.run(store, isThorough: isThorough)
         // An import only reads: a source that refuses to be written to is as it should be.
-        if storage.role == .snapshot, let write = facts.first(where: { $0.name == "write" }), !write.ok,
+        if storage.role == .snapshot, let write = facts.first(where: { $0.step == .write }), !write.ok,
             write.error?.code == .denied || write.error?.code == .full
         {
             do throws(ObjectStoreError) {
                 _ = try await store.list(prefix: "", delimiter: "/", after: nil, limit: 1)
-                subject.note("write", .warning, write.detail)
-                subject.note("list", .ok, "found")
+                subject.note(write.name, .warning, write.detail)
+                subject.note(StorageProbe.Step.list.rawValue, .ok, "found")
                 subject.verdict = "can be imported from, not exported to"
                 return
-            } catch { return subject.fail("list", CommandFailure(error), &report) }
+            } catch { return subject.fail(StorageProbe.Step.list.rawValue, CommandFailure(error), &report) }
         }
+        let permissions = ObjectStores.backend(store.location.scheme).permissions
         for fact in facts {
-            // Without create-if-absent a storage works as long as there is one writer.
-            let weak = fact.name == "create-if-absent" && fact.error == nil
-            subject.note(fact.name, fact.ok ? .ok : weak ? .warning : .failed, fact.detail)
-            if !fact.ok && !weak { report.add(fact.error.map { ExitStatus($0.code) } ?? .failed) }
+            // Without create-if-absent a storage works as long as there is one writer; a clock can be set.
+            let isWeak = fact.step == .createIfAbsent && fact.error == nil || fact.step == .clock
+            subject.note(fact.name, fact.ok ? .ok : isWeak ? .warning : .failed, fact.detail)
+            guard !fact.ok, !isWeak else { continue }
+            report.add(fact.error.map { ExitStatus($0.code) } ?? .failed)
+            if fact.error?.code == .denied, let permission = permissions[fact.step] {
+                subject.note("permission", .warning, "\(fact.name) needs \(permission)")
+            }
         }
     }
 }

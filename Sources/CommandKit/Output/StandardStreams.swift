@@ -5,9 +5,12 @@ import SystemPackage
 /// Standard output: results, and nothing else.
 public enum StandardOutput {
     /// Writes the text as it is. When the reader has gone away, the program ends quietly, as a filter does.
-    public static func write(_ text: String) {
+    public static func write(_ text: String) { write(bytes: Array(text.utf8)) }
+
+    /// Writes the bytes as they are; ends as `write` does.
+    public static func write(bytes: [UInt8]) {
         do {
-            try writeAll(STDOUT_FILENO, Array(text.utf8))
+            try writeAll(STDOUT_FILENO, bytes)
         } catch .brokenPipe {
             signal(SIGPIPE, SIG_DFL)
             raise(SIGPIPE)

@@ -38,8 +38,10 @@ extension FileObjectStore {
 
     private func begin(_ key: ObjectKey, _ place: FileKey, _ mode: PutMode) throws(ObjectStoreError) -> FileWriter {
         let writer: FileWriter
-        do throws(Errno) { writer = try FileWriter.begin(place, in: tree) } catch { throw putFailure(error, key) }
-        do throws(Errno) { try prepareOnce(place.directories) } catch {
+        do throws(Errno) { writer = try FileWriter.begin(place, in: tree, isDurable: isDurable) } catch {
+            throw putFailure(error, key)
+        }
+        do throws(Errno) { if isDurable { try prepareOnce(place.directories) } } catch {
             writer.abandon()
             throw putFailure(error, key)
         }

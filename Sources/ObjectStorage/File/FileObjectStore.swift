@@ -15,6 +15,8 @@ public final class FileObjectStore: ObjectStore {
     public let location: StorageLocation
     let tree: FileTree
     let work: BlockingWork
+    /// False where what is written may wait in memory until the system writes it out, as with `cp`.
+    let isDurable: Bool
     /// The largest directory listed last, so that the next page does not read and sort all of it again.
     let lastListed = Mutex<DirectorySnapshot?>(nil)
     /// Directories that this store has already prepared for writing.
@@ -29,16 +31,25 @@ public final class FileObjectStore: ObjectStore {
     /// - Parameters:
     ///   - root: An absolute path. The directory is made with the first object; until then the storage is empty.
     ///   - location: What messages name. By default the root as a `file` location.
-    public convenience init(root: String, location: StorageLocation? = nil) {
-        self.init(root: root, location: location, resolvesBeneath: FileTree.kernelResolvesBeneath)
+    ///   - isDurable: False for copies that can be made again: what a call reports as written may be lost with the power.
+    public convenience init(root: String, location: StorageLocation? = nil, isDurable: Bool = true) {
+        self.init(
+            root: root, location: location, resolvesBeneath: FileTree.kernelResolvesBeneath, isDurable: isDurable)
     }
 
-    init(root: String, location: StorageLocation?, resolvesBeneath: Bool, work: BlockingWork = .shared) {
+    init(
+        root: String, location: StorageLocation?, resolvesBeneath: Bool, work: BlockingWork = .shared,
+        isDurable: Bool = true
+    ) {
         precondition(root.utf8.first == UInt8(ascii: "/"), "the root of a file storage is an absolute path")
         self.location = location ?? StorageLocation(scheme: .file, container: "", path: root)
         tree = FileTree(root: root, resolvesBeneath: resolvesBeneath)
         self.work = work
+        self.isDurable = isDurable
     }
+
+    /// The file of an object.
+    func path(of key: ObjectKey) -> String { "\(tree.root)/\(key)" }
 
     func noteCreateInTwoSteps() { hasAtomicCreate.store(false, ordering: .relaxed) }
 

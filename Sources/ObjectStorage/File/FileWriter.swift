@@ -9,23 +9,25 @@ final class FileWriter: @unchecked Sendable {
     private let file: Descriptor
     private let name: String
     private let temporaryName: String
+    private let isDurable: Bool
     private(set) var sizeBytes = 0
     private var writebackOffset = 0
     private var hasTemporary = true
 
     /// Makes the directories on the way, and the temporary file.
-    static func begin(_ place: FileKey, in tree: FileTree) throws(Errno) -> FileWriter {
+    static func begin(_ place: FileKey, in tree: FileTree, isDurable: Bool) throws(Errno) -> FileWriter {
         // A delete elsewhere may remove a directory that is empty, between our opening it and writing to it.
         let attemptCount = 100
         for attempt in 1...attemptCount {
-            do throws(Errno) { return try FileWriter(place, in: tree) } catch {
+            do throws(Errno) { return try FileWriter(place, in: tree, isDurable) } catch {
                 if error != .noSuchFileOrDirectory || attempt == attemptCount { throw error }
             }
         }
         throw .noSuchFileOrDirectory
     }
 
-    private init(_ place: FileKey, in tree: FileTree) throws(Errno) {
+    private init(_ place: FileKey, in tree: FileTree, _ isDurable: Bool) throws(Errno) {
+        self.isDurable = isDurable
         let random = String(UInt64.random(in: 0 ... .max), radix: 36)
         name = place.name
         temporaryName = "\(FileKey.temporaryPrefix)\(getpid())-\(random)"
@@ -77,7 +79,7 @@ final class FileWriter: @unchecked Sendable {
     /// The disk begins with what is there while the rest is still being made, so that the sync at the end is short.
     private func advance(by count: Int) {
         sizeBytes += count
-        if sizeBytes - writebackOffset >= FileObjectStore.stepBytes {
+        if isDurable, sizeBytes - writebackOffset >= FileObjectStore.stepBytes {
             file.startWriteback(offset: writebackOffset, count: sizeBytes - writebackOffset)
             writebackOffset = sizeBytes
         }
@@ -85,9 +87,9 @@ final class FileWriter: @unchecked Sendable {
 
     enum Commitment { case atomic, inTwoSteps }
 
-    /// Makes the object appear, durably. With `createOnly` throws `.fileExists` when the key is taken.
+    /// Makes the object appear. With `createOnly` throws `.fileExists` when the key is taken.
     func commit(_ mode: PutMode) throws(Errno) -> Commitment {
-        try file.syncData()
+        if isDurable { try file.syncData() }
         var commitment = Commitment.atomic
         switch mode {
         case .overwrite:
@@ -97,7 +99,7 @@ final class FileWriter: @unchecked Sendable {
             commitment = try create()
         }
         abandon()
-        try directory.syncDirectory()
+        if isDurable { try directory.syncDirectory() }
         return commitment
     }
 

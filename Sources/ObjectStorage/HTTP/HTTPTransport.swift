@@ -1,4 +1,6 @@
+import FoundationEssentials
 public import StorageURI
+import Synchronization
 
 /// HTTP/1.1 and HTTP/2 by libcurl: one thread drives all transfers, connections are kept and used again.
 ///
@@ -6,6 +8,14 @@ public import StorageURI
 /// an answer ends the transfer at once.
 public final class HTTPTransport: Sendable {
     private let engine: CurlEngine
+    private let latestClockOffset = Mutex<Duration?>(nil)
+
+    /// How far the clock of the service that answered last is ahead of this machine's, to about a second; nil before
+    /// the first answer that tells.
+    var clockOffset: Duration? { latestClockOffset.withLock { $0 } }
+
+    /// An answer that takes longer says too little of the clock: it bears the time of its beginning.
+    private static let longestForClock: Duration = .seconds(1)
 
     public init(settings: HTTPTransportSettings = HTTPTransportSettings()) {
         engine = CurlEngine(settings: settings)
@@ -17,6 +27,7 @@ public final class HTTPTransport: Sendable {
     public func send(_ request: HTTPRequest) async throws(HTTPError) -> HTTPResponse {
         let transfer = CurlTransfer(request)
         let engine = engine
+        let start = ContinuousClock.now
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 transfer.continuation = continuation
@@ -25,7 +36,15 @@ public final class HTTPTransport: Sendable {
         } onCancel: {
             engine.submit(.cancel(transfer))
         }
-        return try result.get()
+        let response = try result.get()
+        if ContinuousClock.now - start < Self.longestForClock, let date = response.headers["date"] {
+            if let time = ServiceDate.http(date) {
+                // The fraction of the second is cut off.
+                let offset = time.timeIntervalSinceNow + 0.5
+                latestClockOffset.withLock { $0 = .seconds(offset) }
+            }
+        }
+        return response
     }
 }
 

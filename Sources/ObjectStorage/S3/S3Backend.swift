@@ -6,6 +6,11 @@ enum S3Backend: StorageBackend {
     static let variables = S3Variables.groups
     static let retries: EnvironmentVariable? = S3Variables.maxRetries
 
+    static let permissions: [StorageProbe.Step: String] = [
+        .write: "s3:PutObject", .createIfAbsent: "s3:PutObject and s3:GetObject", .rangedRead: "s3:GetObject",
+        .list: "s3:ListBucket", .largeObject: "s3:PutObject and s3:AbortMultipartUpload", .delete: "s3:DeleteObject",
+    ]
+
     static func inspect(
         _ location: StorageLocation, _ environment: RoleEnvironment
     ) throws(SettingsError) -> StorageInspection {

@@ -6,7 +6,7 @@ import Synchronization
 final class S3Client: Sendable {
     let options: S3Options
     private let provider: any AWSCredentialProvider
-    private let transport: HTTPTransport
+    let transport: HTTPTransport
 
     private struct State {
         var region: String

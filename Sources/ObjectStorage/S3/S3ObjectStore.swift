@@ -37,6 +37,8 @@ public final class S3ObjectStore: ObjectStore {
     /// and Ceph for objects in parts. There, writers that look at the same moment may all win, the last one's staying.
     public var createsAtomically: Bool { conditionalWrites.withLock { $0 != .missing } }
 
+    public var clockOffset: Duration? { client.transport.clockOffset }
+
     /// Runs `work` and puts its failure into words: what was done, on what, and with whose credentials.
     func naming<Value>(
         _ action: String, _ key: ObjectKey?, _ work: () async throws(ServiceFailure) -> Value
