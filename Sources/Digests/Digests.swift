@@ -40,6 +40,7 @@ public struct Hasher: ~Copyable {
 
 public enum Digest {
     public static func sha256(_ bytes: some Sequence<UInt8>) -> [UInt8] { hash(.sha256, bytes) }
+    public static func sha1(_ bytes: some Sequence<UInt8>) -> [UInt8] { hash(.sha1, bytes) }
     public static func md5(_ bytes: some Sequence<UInt8>) -> [UInt8] { hash(.md5, bytes) }
 
     /// HMAC with SHA-256, RFC 2104: 32 bytes.

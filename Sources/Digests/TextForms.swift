@@ -4,6 +4,11 @@ extension [UInt8] {
     /// Base64, RFC 4648, with padding.
     public var base64: String { Data(self).base64EncodedString() }
 
+    /// Base64 in the alphabet for URLs and tokens, RFC 4648 section 5, without padding.
+    public var base64URL: String {
+        base64.replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+    }
+
     /// The bytes that a text in Base64 stands for; nil when it is none.
     public init?(base64 text: String) {
         guard let data = Data(base64Encoded: text) else { return nil }

@@ -37,6 +37,9 @@ struct DigestsTests {
         #expect([UInt8](base64: "Zg=") == nil)
     }
 
+    @Test("Base64 for URLs has its own two characters and no padding")
+    func base64URL() { #expect([251, 255, 191, 254].base64URL == "-_-__g") }
+
     @Test("hexadecimal digits of either case are read, and nothing else")
     func hexadecimal() {
         #expect([UInt8](hexadecimal: "00fFA0") == [0, 255, 160])
