@@ -1,7 +1,7 @@
 # `make` explains. On a Debian machine with a Swift toolchain, `make demo` and `make test` install what they lack.
 
 .DEFAULT_GOAL := help
-.PHONY: help build release demo test test-storages bench format lint clean
+.PHONY: help build release demo test test-storages bench bench-storage format lint clean
 
 # The Swift runtime goes into the programs: they start in half the time, and run where there is no toolchain. The
 # toolchain's own linker, as the usual one warns of what Foundation calls.
@@ -13,6 +13,7 @@ help:
 	@echo "make test     builds and runs all tests"
 	@echo "make test-storages  all tests against storage services, on every service there is"
 	@echo "make bench    push and export beside pgBackRest and pg_basebackup"
+	@echo "make bench-storage  zenith storage beside rclone and the aws command"
 	@echo "make build    a debug build, in .build/debug"
 	@echo "make release  zenith, pageserver and safekeeper, in .build/release"
 	@echo "make format   formats the sources"
@@ -46,6 +47,11 @@ bench:
 	@scripts/setup bench
 	swift build $(RELEASE_FLAGS)
 	@scripts/bench
+
+bench-storage:
+	@scripts/setup test
+	swift build $(RELEASE_FLAGS)
+	@scripts/bench-storage
 
 format:
 	swift format -i -r $(SOURCES)

@@ -247,7 +247,7 @@ struct S3ServiceTests {
     func probe(service: S3TestService) async throws {
         let store = try await service.server.store(prefix: uniquePrefix())
         let facts = await StorageProbe.run(store)
-        #expect(facts.map(\.name) == ["write", "create-if-absent", "ranged read", "list", "delete"])
+        #expect(facts.map(\.name) == ["write", "create-if-absent", "ranged read", "list", "clock", "delete"])
         for fact in facts { #expect(fact.ok, "\(fact)") }
         #expect(store.createsAtomically)
     }

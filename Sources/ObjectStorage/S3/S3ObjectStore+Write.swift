@@ -17,14 +17,19 @@ extension S3ObjectStore {
         }
     }
 
+    private static let smallBytes = 1 << 20
+
     /// Writes an object by one request.
     private func putWhole(_ write: S3Write, _ body: HTTPBody) async throws(ServiceFailure) -> ObjectInfo {
-        do { try await uploads.acquire() } catch { throw .cancelled(error) }
-        defer { uploads.release() }
-        let payload = try await digesting(body)
+        // Small bodies weigh nothing: the transport's connections bound how many are under way.
+        let takesPlace = body.count > Self.smallBytes
+        if takesPlace { do { try await uploads.acquire() } catch { throw .cancelled(error) } }
+        defer { if takesPlace { uploads.release() } }
+        let payload = try await digesting(body, isCompared: comparesChecksums.load(ordering: .relaxed))
         var operation = S3Operation(
             method: "PUT", key: write.fullKey, headers: creationHeaders, payload: payload,
             isRepeatable: write.mode == .overwrite)
+        operation.headers += checksumHeaders(payload)
         if write.mode == .createOnly { operation.headers += [write.tokenHeader, Self.ifAbsent] }
         var response: HTTPResponse
         do throws(ServiceFailure) { response = try await client.perform(operation).response } catch {
@@ -40,17 +45,28 @@ extension S3ObjectStore {
                 throw error
             }
         }
+        if let checksum = payload.checksum, response.headers[Self.checksumName] == checksum {
+            comparesChecksums.store(true, ordering: .relaxed)
+        }
         if write.mode == .createOnly { await tryOutCondition(operation) }
         return ObjectInfo(key: write.key, sizeBytes: body.count, etag: response.headers["etag"].map(Self.bareTag))
     }
 
-    /// The digests that uploads go with. A service need not compare the signed hash with what arrives, and some do not;
-    /// over plain HTTP they get an MD5 as well, which all compare.
-    func digesting(_ body: HTTPBody) async throws(ServiceFailure) -> S3Payload {
+    /// The digests that uploads go with. A service need not compare the signed hash with what arrives, and some do not.
+    /// Over plain HTTP they get the hash as a checksum besides; and an MD5, which takes twice as long and which all
+    /// compare, until they have shown that they know checksums.
+    func digesting(_ body: HTTPBody, isCompared: Bool) async throws(ServiceFailure) -> S3Payload {
         let options = client.options
         return try await S3Payload.digesting(
             body, isSigned: options.signsPayload || !options.endpoint.isEncrypted,
-            needsMD5: !options.endpoint.isEncrypted)
+            needsMD5: !options.endpoint.isEncrypted && !isCompared)
+    }
+
+    static let checksumName = "x-amz-checksum-sha256"
+
+    func checksumHeaders(_ payload: S3Payload) -> [(name: String, value: String)] {
+        guard !client.options.endpoint.isEncrypted, let checksum = payload.checksum else { return [] }
+        return [(Self.checksumName, checksum)]
     }
 
     // MARK: - Create if absent

@@ -19,6 +19,8 @@ public final class S3ObjectStore: ObjectStore {
         case missing
     }
     let conditionalWrites: Mutex<ConditionalWrites>
+    /// Whether the service has shown that it compares a checksum with what arrives.
+    let comparesChecksums = Atomic<Bool>(false)
 
     init(
         location: StorageLocation, options: S3Options, credentials: any AWSCredentialProvider, transport: HTTPTransport

@@ -8,8 +8,10 @@ struct S3Payload: Sendable {
     let signedHash: String
     /// In Base64, where it was asked for.
     let md5: String?
+    /// The signed hash as `x-amz-checksum-sha256` has it; nil for an unsigned body.
+    let checksum: String?
 
-    static let empty = S3Payload(body: .none, signedHash: SignatureV4.emptyPayloadHash, md5: nil)
+    static let empty = S3Payload(body: .none, signedHash: SignatureV4.emptyPayloadHash, md5: nil, checksum: nil)
 
     /// Computes the digests, off the cooperative pool.
     static func digesting(
@@ -18,6 +20,6 @@ struct S3Payload: Sendable {
         let digests = try await BodyDigests.compute(body, sha256: isSigned, md5: needsMD5)
         return S3Payload(
             body: body, signedHash: digests.sha256?.hexadecimal ?? SignatureV4.unsignedPayload,
-            md5: digests.md5?.base64)
+            md5: digests.md5?.base64, checksum: digests.sha256?.base64)
     }
 }

@@ -7,6 +7,8 @@ final class S3Upload: Sendable {
     struct Part: Sendable {
         let number: Int
         let etag: String
+        /// In Base64, where the service compares checksums.
+        let checksum: String?
     }
 
     private struct State {
@@ -15,6 +17,8 @@ final class S3Upload: Sendable {
         var begunAt: ContinuousClock.Instant?
         /// True when an upload may have begun whose id did not reach us.
         var mayHaveStrays = false
+        /// Whether the service compares checksums of parts; it says so when the upload begins.
+        var comparesChecksums = false
         /// What the parts sent have in all.
         var byteCount = 0
     }
@@ -32,15 +36,17 @@ final class S3Upload: Sendable {
     private var client: S3Client { store.client }
 
     func begin() async throws(ServiceFailure) {
-        let operation = S3Operation(
+        var operation = S3Operation(
             method: "POST", key: write.fullKey, query: [("uploads", "")],
             headers: store.creationHeaders + [write.tokenHeader], isRepeatable: false)
+        if !client.options.endpoint.isEncrypted { operation.headers.append(("x-amz-checksum-algorithm", "SHA256")) }
         do throws(ServiceFailure) {
             let answer = try await client.perform(operation)
             let id = XMLElement.parse(answer.response.body)?["UploadId"] ?? ""
             state.withLock { state in
                 state.id = id
                 state.begunAt = .now
+                state.comparesChecksums = answer.response.headers["x-amz-checksum-algorithm"] == "SHA256"
                 state.mayHaveStrays = answer.mayHaveRunBefore || id.isEmpty
             }
             guard !id.isEmpty else { throw ServiceFailure(.corrupt, "the answer gives no id for the upload") }
@@ -51,17 +57,18 @@ final class S3Upload: Sendable {
     }
 
     func send(_ body: HTTPBody, number: Int) async throws(ServiceFailure) -> Part {
-        let payload = try await store.digesting(body)
+        let (id, isCompared) = state.withLock { ($0.id, $0.comparesChecksums) }
+        let payload = try await store.digesting(body, isCompared: isCompared)
+        let checksumHeaders = isCompared ? store.checksumHeaders(payload) : []
         let operation = S3Operation(
-            method: "PUT", key: write.fullKey,
-            query: [("partNumber", String(number)), ("uploadId", state.withLock(\.id))],
-            headers: store.customerKeyHeaders, payload: payload)
+            method: "PUT", key: write.fullKey, query: [("partNumber", String(number)), ("uploadId", id)],
+            headers: store.customerKeyHeaders + checksumHeaders, payload: payload)
         let response = try await client.perform(operation).response
         guard let etag = response.headers["etag"], !etag.isEmpty, etag.xmlText != nil else {
             throw ServiceFailure(.corrupt, "the answer gives no tag for part \(number)")
         }
         state.withLock { $0.byteCount += body.count }
-        return Part(number: number, etag: etag)
+        return Part(number: number, etag: etag, checksum: checksumHeaders.first?.value)
     }
 
     /// Makes the object of its parts.
@@ -72,7 +79,9 @@ final class S3Upload: Sendable {
         }
         var text = "<CompleteMultipartUpload>"
         for part in parts {
-            text += "<Part><PartNumber>\(part.number)</PartNumber><ETag>\(part.etag.xmlText ?? "")</ETag></Part>"
+            text += "<Part><PartNumber>\(part.number)</PartNumber><ETag>\(part.etag.xmlText ?? "")</ETag>"
+            if let checksum = part.checksum { text += "<ChecksumSHA256>\(checksum)</ChecksumSHA256>" }
+            text += "</Part>"
         }
         text += "</CompleteMultipartUpload>"
         let payload = try await S3Payload.digesting(.bytes(Array(text.utf8)), isSigned: true, needsMD5: false)
