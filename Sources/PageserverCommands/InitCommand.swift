@@ -97,6 +97,11 @@ struct Initialization {
             systemIdentifier: manifest.identity.systemIdentifier, postgresMajor: manifest.identity.postgresMajor,
             walSegmentBytes: manifest.identity.walSegmentBytes, claim: claim)
         let writer = try await RepositoryWriter.create(store, identity: identity)
+        if !store.createsAtomically {
+            StandardError.line(
+                "\(programName): \(store.location) has no create-if-absent: keep to one pageserver on it, as two would "
+                    + "not notice each other")
+        }
         try await writer.createTimeline(TimelineInfo(id: manifest.identity.timeline, name: "main"))
         try writeConfiguration()
         StandardOutput.line("initialized \(installation.directory.path)")

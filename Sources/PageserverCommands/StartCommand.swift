@@ -77,16 +77,17 @@ public struct StartCommand: AsyncParsableCommand {
         let lock = try PidFile(directory: installation.directory.path.string, name: Installation.daemonName)
         defer { withExtendedLifetime(lock) {} }
         let store = try installation.openStorage()
-        if !store.createsAtomically {
-            logger.warning(
-                "the storage has no create-if-absent: run only one pageserver on it",
-                metadata: ["storage": "\(store.location)"])
-        }
         let pageserver = Pageserver(
             directory: installation.directory, store: store,
             timelineName: installation.configuration[Settings.timeline],
             owner: "\(hostName()) pid \(getpid())", pid: getpid(), logger: logger)
         let started = try await pageserver.start()
+        // Known only now: the generation was claimed by it.
+        if !store.createsAtomically {
+            logger.warning(
+                "the storage has no create-if-absent: keep to one pageserver on it, as two would not notice each other",
+                metadata: ["storage": "\(store.location)"])
+        }
         let signals = daemonSignals()  // before anybody is told that one may be sent
         Readiness.shared.ready()
         do {

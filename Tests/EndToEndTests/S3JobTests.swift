@@ -29,6 +29,25 @@ struct S3JobTests {
 
     @Test("OpenStack Swift's s3api") func swift() async throws { try await run(on: .swift) }
 
+    @Test("a service without create-if-absent is said to be one", .enabled(if: TestSelection.allStorages))
+    func withoutConditions() async throws {
+        let server = try await S3TestServer.rclone
+        let work = try Workplace(environment: server.environment.mapValues { $0 })
+        let storage = "s3://\(server.bucket)/e2e-\(UUID().uuidString)"
+        let checked = try work.zenith("config", "check", "--storage-dest", storage)
+        #expect(checked.status == 0 && checked.output.contains("warning  create-if-absent: "), "\(checked.output)")
+        let made = try work.zenith(
+            "init", "--storage-dest", storage, "--snapshot-path", try SourceCluster.get().path, "--snapshot-format",
+            "pgdata")
+        #expect(made.status == 0 && made.error.contains("has no create-if-absent"), "\(made.error)")
+        try work.succeed("start")
+        try work.succeed("snapshot", "create")
+        let log = try String(contentsOfFile: work.directory + "/pageserver.log", encoding: .utf8)
+        #expect(log.contains("has no create-if-absent"))
+        try work.succeed("stop")
+        try expectEqualCluster(try work.export(to: "restored"))
+    }
+
     @Test("frames that were fetched are kept: an export needs the storage for nothing but the listing then")
     func cached() async throws {
         let server = try await S3TestServer.seaweed

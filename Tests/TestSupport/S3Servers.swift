@@ -29,6 +29,14 @@ public struct S3TestServer: Sendable {
         get async throws { try await startedSwift.value }
     }
 
+    /// rclone's: it ignores every condition.
+    public static var rclone: S3TestServer {
+        get async throws { try await startedRclone.value }
+    }
+
+    private static let startedRclone = Task {
+        S3TestServer(try await TestServer.start("rclones3", ports: 1), accessKeyID: "zenithkey")
+    }
     private static let startedSeaweed = Task {
         S3TestServer(try await TestServer.start("seaweed", ports: 8), accessKeyID: "zenithkey")
     }
