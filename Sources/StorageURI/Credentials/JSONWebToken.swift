@@ -35,6 +35,11 @@ enum JSONWebToken {
         for unit in text.utf16 {
             switch unit {
             case 0x22, 0x5C: quoted += "\\\(Character(Unicode.Scalar(UInt8(unit))))"
+            case 0x08: quoted += "\\b"
+            case 0x09: quoted += "\\t"
+            case 0x0A: quoted += "\\n"
+            case 0x0C: quoted += "\\f"
+            case 0x0D: quoted += "\\r"
             case 0x20..<0x7F: quoted.unicodeScalars.append(Unicode.Scalar(UInt8(unit)))
             default:
                 let digits = String(unit, radix: 16)
