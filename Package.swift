@@ -53,7 +53,7 @@ let package = Package(
         // Storage.
         library("Digests", ["COpenSSL"]),
         library("StorageURI", ["Digests"]),
-        library("ObjectStorage", ["StorageURI", "Digests", "CCurl", "CFileSystem", systemPackage]),
+        library("ObjectStorage", ["StorageURI", "Digests", "CCurl", "CChecksum", "CFileSystem", systemPackage]),
 
         // PostgreSQL's formats: bytes in, values out.
         library("PostgresFormat", ["CChecksum"]),

@@ -34,7 +34,10 @@ final class AWSHome {
 
     @discardableResult
     func write(_ text: String, to name: String) throws -> String {
-        try Data(text.utf8).write(to: URL(fileURLWithPath: "\(path)/\(name)"))
+        let url = URL(fileURLWithPath: "\(path)/\(name)")
+        try FileManager.default.createDirectory(
+            at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(text.utf8).write(to: url)
         return "\(path)/\(name)"
     }
 }

@@ -7,7 +7,7 @@ public final class FaultProxy: Sendable {
         var method: String?
         var target: String?
         var skip = 0
-        var times = 1
+        public private(set) var times = 1
         var status: Int?
         var headers: [String: String]?
         var body: String?

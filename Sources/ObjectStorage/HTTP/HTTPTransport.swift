@@ -61,7 +61,7 @@ extension HTTPTransport: HTTPFetcher {
         return HTTPFetchResponse(status: response.status, body: response.body)
     }
 
-    /// Whether a URL names this machine or its link by number. Metadata services live there: a proxy would be asked
+    /// Whether a URL names this machine or its link. Metadata services live there: a proxy would be asked
     /// for its own identity, and would see the answer.
     static func isLocalAddress(_ url: String) -> Bool {
         // scheme, nothing, authority, path
@@ -72,7 +72,9 @@ extension HTTPTransport: HTTPFetcher {
         if host.hasPrefix("[") { return ["[::1]", "[fe80:", "[fd00:ec2:"].contains { host.hasPrefix($0) } }
         let name = host.prefix { $0 != ":" }
         let numbers = name.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
-        guard numbers.count == 4, !numbers.contains(nil) else { return name == "localhost" }
+        guard numbers.count == 4, !numbers.contains(nil) else {
+            return name == "localhost" || name == "metadata.google.internal"
+        }
         return numbers[0] == 127 || (numbers[0] == 169 && numbers[1] == 254)
     }
 }

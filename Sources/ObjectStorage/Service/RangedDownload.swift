@@ -8,6 +8,8 @@ struct RangedDownload {
         var tag: String?
         /// The MD5 of the whole object, where the answer gives it.
         var md5: [UInt8]?
+        /// The CRC-32C of the whole object, likewise.
+        var crc32c: UInt32?
     }
 
     let range: Range<Int>?
@@ -77,10 +79,11 @@ struct RangedDownload {
         if let end, next > end { received.removeLast(next - end) }
     }
 
-    /// False when the whole object is here, its MD5 is known, and it has another.
+    /// False when the whole object is here, a digest of it is known, and it has another.
     var matchesDigest: Bool {
-        guard range == nil, let md5 = labels.md5 else { return true }
-        return Digest.md5(received) == md5
+        guard range == nil else { return true }
+        if let crc32c = labels.crc32c, CRC32C.of(received).value != crc32c { return false }
+        return labels.md5.map { Digest.md5(received) == $0 } ?? true
     }
 
     /// Reads `bytes 0-99/1234`; the end is exclusive here.

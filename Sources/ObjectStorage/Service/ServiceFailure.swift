@@ -93,11 +93,14 @@ extension ServiceFailure {
         "InternalError", "RequestTimeout", "OperationAborted", "ConditionalRequestConflict", "IncompleteBody",
         // The body was changed on its way.
         "BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch",
+        // Google's.
+        "backendError", "internalError", "conflict",
     ]
 
     private static let throttling: Set<String> = [
         "SlowDown", "SlowDownRead", "SlowDownWrite", "Throttling", "ThrottlingException", "RequestLimitExceeded",
         "TooManyRequests", "TooManyRequestsException", "BandwidthLimitExceeded", "RequestThrottled",
+        "rateLimitExceeded", "userRateLimitExceeded",
     ]
 
     private static let full: Set<String> = [
