@@ -39,3 +39,9 @@ void cfs_start_writeback(int file, off_t offset, off_t count) {
 }
 
 int cfs_synchronize(int file) { return syncfs(file); }
+
+int cfs_set_direct(int file, int is_direct) {
+    int flags = fcntl(file, F_GETFL);
+    if (flags == -1) return -1;
+    return fcntl(file, F_SETFL, is_direct ? flags | O_DIRECT : flags & ~O_DIRECT);
+}

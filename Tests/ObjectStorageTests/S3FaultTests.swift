@@ -24,6 +24,15 @@ struct S3FaultTests {
 
     @Test("does as every remote storage", arguments: S3TestService.allCases, RemoteCase.all)
     func remote(service: S3TestService, one: RemoteCase) async throws {
+        try await remote(service, one, signsPayload: true)
+    }
+
+    @Test("the same with bodies that are not signed", arguments: S3TestService.allCases, RemoteCase.all.prefix(3))
+    func unsigned(service: S3TestService, one: RemoteCase) async throws {
+        try await remote(service, one, signsPayload: false)
+    }
+
+    private func remote(_ service: S3TestService, _ one: RemoteCase, signsPayload: Bool) async throws {
         let server = try await service.server
         try await one.run(
             RemoteTarget(
@@ -34,14 +43,18 @@ struct S3FaultTests {
                 if let stallTimeout { settings.stallTimeout = stallTimeout }
                 return server.store(
                     prefix: prefix, at: authority, transport: HTTPTransport(settings: settings),
-                    keys: identity == .good ? nil : FixedCredentials(server.accessKeyID, "wrong"))
+                    keys: identity == .good ? nil : FixedCredentials(server.accessKeyID, "wrong")
+                ) { $0.signsPayload = signsPayload }
             })
     }
 
-    @Test("an object goes up in parts, and nothing else stays", arguments: S3TestService.allCases)
-    func parts(service: S3TestService) async throws {
+    @Test(
+        "an object goes up in parts, and nothing else stays", arguments: S3TestService.allCases, [true, false])
+    func parts(service: S3TestService, signsPayload: Bool) async throws {
         let proxy = try await proxy(service)
-        let store = try await store(service, proxy)
+        let store = try await service.server.store(prefix: uniquePrefix(), through: proxy) {
+            $0.signsPayload = signsPayload
+        }
         let bytes = testBytes(2 * Self.partBytes + 12_345)
         let (begin, part, join) = ("uploads=", "partNumber=2", "[?]uploadId=")
         let rules: [(String, [Rule])] = [

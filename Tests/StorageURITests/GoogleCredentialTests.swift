@@ -110,7 +110,8 @@ struct GoogleCredentialTests {
             #expect(text.contains("GOOGLE_APPLICATION_CREDENTIALS") && !text.contains("PRIVATE KEY"))
             #expect(!text.contains("hunter"), sourceLocation: sourceLocation)
         }
-        #expect(await googleFailure(["GOOGLE_APPLICATION_CREDENTIALS": "/nonexistent"], fetcher).contains("no such file"))
+        #expect(
+            await googleFailure(["GOOGLE_APPLICATION_CREDENTIALS": "/nonexistent"], fetcher).contains("no such file"))
         try await expect("not JSON: hunter2", "not one of Google's credentials")
         try await expect("{}", "the file has no type")
         try await expect("{\"type\": \"gdch_service_account\"}", "“gdch_service_account” are not supported")

@@ -52,6 +52,21 @@ struct S3SettingsTests {
         #expect(plain.partSizeBytes == 20 << 20 && plain.deleteBatchSize == 1000)
     }
 
+    @Test(
+        "bodies are signed wherever somebody could change them",
+        arguments: [
+            ([:], true), (["AWS_ENDPOINT_URL": "https://minio.example"], true),
+            (["AWS_ENDPOINT_URL": "http://minio.example"], true),
+            (["AWS_ENDPOINT_URL": "http://127.0.0.1:9000"], false),
+            (["AWS_ENDPOINT_URL": "http://localhost:9000", "S3_SIGN_PAYLOAD": "true"], true),
+            (["S3_SIGN_PAYLOAD": "false"], false),
+        ])
+    func signsPayload(variables: [String: String], isSigned: Bool) throws {
+        #expect(try settings(variables).signsPayload == isSigned)
+        let open = ["AWS_ENDPOINT_URL": "http://minio.example", "S3_SIGN_PAYLOAD": "false"]
+        #expect(faults(open).map(\.variable) == ["S3_SIGN_PAYLOAD"])
+    }
+
     @Test("each value is read, and where it came from is told")
     func everything() throws {
         let home = try AWSHome()

@@ -23,4 +23,7 @@ void cfs_start_writeback(int file, off_t offset, off_t count);
 /* syncfs(2): waits until all of the file system that holds this descriptor is on disk. */
 int cfs_synchronize(int file);
 
+/* Lets writes to an open file pass the page cache by, or not: O_DIRECT. */
+int cfs_set_direct(int file, int is_direct);
+
 #endif

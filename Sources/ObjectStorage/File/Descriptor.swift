@@ -79,6 +79,9 @@ struct Descriptor: ~Copyable {
         }
     }
 
+    /// Lets writes pass the page cache by, or not. False where the file system does not take that.
+    func setDirect(_ isDirect: Bool) -> Bool { cfs_set_direct(raw, isDirect ? 1 : 0) == 0 }
+
     /// Copies up to `count` bytes inside the kernel, at both files' own positions. Returns how many; 0 at the end.
     func copyRange(from source: borrowing Descriptor, count: Int) throws(Errno) -> Int {
         let sourceRaw = source.raw

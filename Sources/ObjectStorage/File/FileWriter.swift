@@ -12,6 +12,8 @@ final class FileWriter: @unchecked Sendable {
     private let isDurable: Bool
     private(set) var sizeBytes = 0
     private var writebackOffset = 0
+    /// What bypasses the page cache, for large files that need not be durable; nil until there is much to write.
+    private var direct: DirectBuffer?
     private var hasTemporary = true
 
     /// Makes the directories on the way, and the temporary file.
@@ -39,12 +41,21 @@ final class FileWriter: @unchecked Sendable {
     var placeIsTaken: Bool { (try? directory.status(name: name)) != nil }
 
     func write(_ bytes: UnsafeRawBufferPointer) throws(Errno) {
-        try file.write(bytes)
+        // A copy that was fetched is not read again at once: it need not push other files out of the cache, and
+        // copying it there takes more time than all the rest.
+        if !isDurable, sizeBytes == 0, bytes.count >= Self.directBytes, file.setDirect(true) {
+            direct = DirectBuffer()
+        }
+        if let direct { try direct.write(bytes, to: file) } else { try file.write(bytes) }
         advance(by: bytes.count)
     }
 
+    /// From this much in one write on, a file counts as large.
+    private static let directBytes = 1 << 20
+
     /// Copies `count` bytes from `source`, in the kernel where it can. Returns how many; 0 at the source's end.
     func copy(from source: borrowing Descriptor, count: Int) throws(Errno) -> Int {
+        precondition(direct == nil, "an object is either written or copied")
         let copied: Int
         do throws(Errno) { copied = try file.copyRange(from: source, count: count) } catch {
             // Not between these two file systems, not on this kernel, or not for this kind of file.
@@ -89,6 +100,10 @@ final class FileWriter: @unchecked Sendable {
 
     /// Makes the object appear. With `createOnly` throws `.fileExists` when the key is taken.
     func commit(_ mode: PutMode) throws(Errno) -> Commitment {
+        if let direct {
+            _ = file.setDirect(false)  // the end is no whole block
+            try direct.flush(to: file)
+        }
         if isDurable { try file.syncData() }
         var commitment = Commitment.atomic
         switch mode {

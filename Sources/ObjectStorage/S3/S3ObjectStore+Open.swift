@@ -23,6 +23,7 @@ extension S3Options {
         uploadConcurrency = settings.common.uploadConcurrency
         deleteBatchSize = settings.deleteBatchSize
         usesListObjectsV1 = settings.usesListObjectsV1
+        signsPayload = settings.signsPayload
         storageClass = settings.storageClass
         additionalHeaders = settings.additionalHeaders
         requestTimeout = settings.requestTimeout

@@ -45,7 +45,7 @@ extension S3ObjectStore {
                 throw error
             }
         }
-        if let checksum = payload.checksum, response.headers[Self.checksumName] == checksum {
+        if let checksum = payload.checksum?.header, response.headers[checksum.name] == checksum.value {
             comparesChecksums.store(true, ordering: .relaxed)
         }
         if write.mode == .createOnly { await tryOutCondition(operation) }
@@ -53,20 +53,18 @@ extension S3ObjectStore {
     }
 
     /// The digests that uploads go with. A service need not compare the signed hash with what arrives, and some do not.
-    /// Over plain HTTP they get the hash as a checksum besides; and an MD5, which takes twice as long and which all
-    /// compare, until they have shown that they know checksums.
+    /// Over plain HTTP bodies get a checksum besides; and an MD5, which takes long and which all compare, until the
+    /// service has shown that it knows checksums.
     func digesting(_ body: HTTPBody, isCompared: Bool) async throws(ServiceFailure) -> S3Payload {
-        let options = client.options
-        return try await S3Payload.digesting(
-            body, isSigned: options.signsPayload || !options.endpoint.isEncrypted,
-            needsMD5: !options.endpoint.isEncrypted && !isCompared)
+        try await S3Payload.digesting(
+            body, isSigned: client.options.signsPayload, needsMD5: !client.options.endpoint.isEncrypted && !isCompared)
     }
 
-    static let checksumName = "x-amz-checksum-sha256"
+    /// Over TLS an unsigned body has none but this; a signed one needs none.
+    var sendsChecksums: Bool { !client.options.endpoint.isEncrypted || !client.options.signsPayload }
 
     func checksumHeaders(_ payload: S3Payload) -> [(name: String, value: String)] {
-        guard !client.options.endpoint.isEncrypted, let checksum = payload.checksum else { return [] }
-        return [(Self.checksumName, checksum)]
+        sendsChecksums ? [payload.checksum?.header].compactMap(\.self) : []
     }
 
     // MARK: - Create if absent

@@ -7,8 +7,8 @@ final class S3Upload: Sendable {
     struct Part: Sendable {
         let number: Int
         let etag: String
-        /// In Base64, where the service compares checksums.
-        let checksum: String?
+        /// Where the service compares checksums.
+        let checksum: S3Payload.Checksum?
     }
 
     private struct State {
@@ -39,14 +39,15 @@ final class S3Upload: Sendable {
         var operation = S3Operation(
             method: "POST", key: write.fullKey, query: [("uploads", "")],
             headers: store.creationHeaders + [write.tokenHeader], isRepeatable: false)
-        if !client.options.endpoint.isEncrypted { operation.headers.append(("x-amz-checksum-algorithm", "SHA256")) }
+        let algorithm = S3Payload.checksumAlgorithm(isSigned: client.options.signsPayload)
+        if store.sendsChecksums { operation.headers.append(("x-amz-checksum-algorithm", algorithm)) }
         do throws(ServiceFailure) {
             let answer = try await client.perform(operation)
             let id = XMLElement.parse(answer.response.body)?["UploadId"] ?? ""
             state.withLock { state in
                 state.id = id
                 state.begunAt = .now
-                state.comparesChecksums = answer.response.headers["x-amz-checksum-algorithm"] == "SHA256"
+                state.comparesChecksums = answer.response.headers["x-amz-checksum-algorithm"] == algorithm
                 state.mayHaveStrays = answer.mayHaveRunBefore || id.isEmpty
             }
             guard !id.isEmpty else { throw ServiceFailure(.corrupt, "the answer gives no id for the upload") }
@@ -59,16 +60,16 @@ final class S3Upload: Sendable {
     func send(_ body: HTTPBody, number: Int) async throws(ServiceFailure) -> Part {
         let (id, isCompared) = state.withLock { ($0.id, $0.comparesChecksums) }
         let payload = try await store.digesting(body, isCompared: isCompared)
-        let checksumHeaders = isCompared ? store.checksumHeaders(payload) : []
+        let checksum = isCompared && store.sendsChecksums ? payload.checksum : nil
         let operation = S3Operation(
             method: "PUT", key: write.fullKey, query: [("partNumber", String(number)), ("uploadId", id)],
-            headers: store.customerKeyHeaders + checksumHeaders, payload: payload)
+            headers: store.customerKeyHeaders + [checksum?.header].compactMap(\.self), payload: payload)
         let response = try await client.perform(operation).response
         guard let etag = response.headers["etag"], !etag.isEmpty, etag.xmlText != nil else {
             throw ServiceFailure(.corrupt, "the answer gives no tag for part \(number)")
         }
         state.withLock { $0.byteCount += body.count }
-        return Part(number: number, etag: etag, checksum: checksumHeaders.first?.value)
+        return Part(number: number, etag: etag, checksum: checksum)
     }
 
     /// Makes the object of its parts.
@@ -80,7 +81,9 @@ final class S3Upload: Sendable {
         var text = "<CompleteMultipartUpload>"
         for part in parts {
             text += "<Part><PartNumber>\(part.number)</PartNumber><ETag>\(part.etag.xmlText ?? "")</ETag>"
-            if let checksum = part.checksum { text += "<ChecksumSHA256>\(checksum)</ChecksumSHA256>" }
+            if let checksum = part.checksum {
+                text += "<Checksum\(checksum.algorithm)>\(checksum.value)</Checksum\(checksum.algorithm)>"
+            }
             text += "</Part>"
         }
         text += "</CompleteMultipartUpload>"

@@ -10,7 +10,8 @@ public enum GoogleCloudVariables {
         "CLOUDSDK_CONFIG", .credential, "Directory where gcloud keeps `application_default_credentials.json`.",
         unit: "path", default: "`~/.config/gcloud`")
     static let metadataHost = EnvironmentVariable(
-        "GCE_METADATA_HOST", aliases: ["GCE_METADATA_ROOT"], .credential, "Host of the instance's metadata, with its port if it has one.",
+        "GCE_METADATA_HOST", aliases: ["GCE_METADATA_ROOT"], .credential,
+        "Host of the instance's metadata, with its port if it has one.",
         unit: "host", default: "`169.254.169.254`")
     static let metadataAddress = EnvironmentVariable(
         "GCE_METADATA_IP", .credential, "The same, where `GCE_METADATA_HOST` is not set.", unit: "host")

@@ -17,6 +17,8 @@ public struct S3Settings: Sendable {
     public var common = CommonSettings()
 
     public var partSizeBytes = 20 << 20
+    /// Whether a digest of what is uploaded is part of the signature.
+    public var signsPayload = true
     public var storageClass: String?
     public var encryption: Encryption?
     /// To be sent with every request.
@@ -100,6 +102,13 @@ public struct S3Settings: Sendable {
     private mutating func readWriting(_ reader: inout SettingsReader) {
         // The limits of the service: parts of 5 MiB to 5 GiB.
         partSizeBytes = reader.bytes(S3Variables.partSize, in: 5 << 20...5 << 30, default: partSizeBytes)
+        // Between two programs of one machine nobody can change what is sent.
+        signsPayload = reader.boolean(S3Variables.signsPayload) ?? (service.isEncrypted || !service.isLoopback)
+        if !signsPayload, !service.isEncrypted, !service.isLoopback {
+            reader.fault(
+                reader.origins[S3Variables.signsPayload.name] ?? S3Variables.signsPayload.name,
+                "is false, but the endpoint is plain http: what is sent could be changed on its way")
+        }
         if let value = reader.text(S3Variables.storageClass) {
             storageClass = value.text
             let isName = value.text.utf8.allSatisfy { PercentEncoding.isUnreserved($0) }

@@ -26,6 +26,10 @@ public enum S3Variables {
     static let partSize = EnvironmentVariable(
         "S3_MAX_PART_SIZE", "Size of a part of a multipart upload; an object up to this size is sent in one request.",
         unit: "bytes, or with KiB, MiB, GiB", default: "20 MiB")
+    static let signsPayload = EnvironmentVariable(
+        "S3_SIGN_PAYLOAD",
+        "Sign what is uploaded, not only the request: a SHA-256 of all bytes. Without it a CRC-32C goes with them.",
+        unit: "true or false", default: "true, save over plain http within this machine")
     static let storageClass = EnvironmentVariable(
         "S3_STORAGE_CLASS", "Storage class of new objects.", unit: "name, such as `STANDARD_IA`",
         default: "the bucket's")
