@@ -12,6 +12,8 @@ struct ConformanceTarget: Sendable {
     var listedCount = 2500
     /// How long one part of a key, between slashes, may be.
     var segmentBytes = 200
+    /// Whether a key may have empty parts between slashes, as `a//b`. Directories have no way to say so.
+    var takesEmptySegments = true
 }
 
 /// One thing that every store must do alike. A suite runs all of `ConformanceCase.all` on each of its stores:
@@ -143,7 +145,30 @@ extension ConformanceCase {
             #expect(listed == texts.map { ObjectKey($0) }.sorted())
             try await store.delete(texts.map { ObjectKey($0) })
             #expect(try await store.isEmpty())
-        }
+        },
+        ConformanceCase("a key with an empty part is another key, or refused") { target in
+            let store = target.store
+            guard target.takesEmptySegments else {
+                for key in ["a//b", "a/", "/a"] {
+                    let code = try await errorCode {
+                        try await store.put(ObjectKey(key), .bytes([1]), mode: .overwrite)
+                    }
+                    #expect(code == .invalid, "\(key)")
+                }
+                return
+            }
+            let keys: [ObjectKey] = ["/a", "a//b", "a/b", "a///b"]
+            for (index, key) in keys.enumerated() {
+                try await store.put(key, .bytes([UInt8(index)]), mode: .createOnly)
+            }
+            for (index, key) in keys.enumerated() { #expect(try await store.get(key) == [UInt8(index)], "\(key)") }
+            let listed = try await store.list(prefix: "", delimiter: nil, after: nil, limit: 10).objects
+            #expect(listed.map(\.key) == keys.sorted())
+            let below = try await store.list(prefix: "a/", delimiter: "/", after: nil, limit: 10)
+            #expect(below.objects.map(\.key) == ["a/b"] && below.commonPrefixes == ["a//"])
+            try await store.delete(keys)
+            #expect(try await store.isEmpty())
+        },
     ]
 
     static let writingCases: [ConformanceCase] = [
