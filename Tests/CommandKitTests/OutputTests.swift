@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import CommandKit
@@ -25,7 +26,7 @@ import Testing
     @Test("no line is as wide as the terminal, whatever the numbers")
     func progressWidth() {
         let seed = UInt64.random(in: 0 ... .max)
-        var random = SeededRandom(seed: seed)
+        var random = SeededGenerator(seed: seed)
         for _ in 0..<2000 {
             let columns = Int.random(in: 1...200, using: &random)
             let line = ProgressLine(

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import CommandKit
@@ -81,7 +82,7 @@ import Testing
     @Test("any text gives entries or faults, never a trap")
     func anyText() {
         let seed = UInt64.random(in: 0 ... .max)
-        var random = SeededRandom(seed: seed)
+        var random = SeededGenerator(seed: seed)
         let pieces = [
             "key", "=", "\"", "[", "]", "1", "\n", "\r\n", ".", "{", "}", "#", "'", "\\", "\u{0}", "é", "1979-05-27",
             ",",

@@ -6,19 +6,9 @@ import Testing
 /// What damage in a storage does to those who read it, and to where they write.
 @Suite("damage in a storage, with nothing left locally")
 struct DamagedStorageTests {
-    private func stored() throws -> Workplace {
-        let work = try Workplace()
-        try work.succeed(
-            "init", "--storage-dest", work.storage, "--snapshot-path", try SourceCluster.get().path,
-            "--snapshot-format", "pgdata")
-        try work.succeed("snapshot", "create")
-        try FileManager.default.removeItem(atPath: work.directory + "/timelines")
-        return work
-    }
-
     @Test("an export of either kind blames the snapshot, and never looks whole", arguments: ["gone", "cut", "flipped"])
     func exports(how: String) throws {
-        let work = try stored()
+        let work = try Workplace.stored()
         let pack = try #require(try work.packs().first)
         switch how {
         case "gone": try FileManager.default.removeItem(atPath: pack)
@@ -38,7 +28,7 @@ struct DamagedStorageTests {
 
     @Test("create and delete answer in JSON too")
     func json() throws {
-        let work = try stored()
+        let work = try Workplace.stored()
         let created = try EndToEndTests.json(work.succeed("snapshot", "create", "--json"))
         let name = try #require(created["name"] as? String)
         let deleted = try EndToEndTests.json(work.succeed("snapshot", "delete", name, "--json"))

@@ -108,6 +108,17 @@ final class Workplace: Sendable {
     }
 
     /// The one snapshot's directory in a file:// storage.
+    /// The source cluster's snapshot in storage, and nothing of it on the local disk.
+    static func stored() throws -> Workplace {
+        let work = try Workplace()
+        try work.succeed(
+            "init", "--storage-dest", work.storage, "--snapshot-path", try SourceCluster.get().path,
+            "--snapshot-format", "pgdata")
+        try work.succeed("snapshot", "create")
+        try FileManager.default.removeItem(atPath: work.directory + "/timelines")
+        return work
+    }
+
     func storedSnapshot() throws -> String {
         let timelines = storage + "/timelines"
         let timeline = try #require(try FileManager.default.contentsOfDirectory(atPath: timelines).first)

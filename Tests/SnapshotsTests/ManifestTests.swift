@@ -1,26 +1,18 @@
 import Digests
 import PostgresFormat
+import TestSupport
 import Testing
 
 @testable import Snapshots
 
-/// SplitMix64: the same numbers for the same seed.
-struct SeededNumbers: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
+extension SeededGenerator {
     mutating func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
-    mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0 ... .max, using: &self) } }
+
 }
 
 extension Manifest {
     /// Any manifest that a writer could make.
-    static func random(_ numbers: inout SeededNumbers) -> Manifest {
+    static func random(_ numbers: inout SeededGenerator) -> Manifest {
         let end = UInt64.random(in: 1 ... .max, using: &numbers)
         let isComplete = Bool.random(using: &numbers)
         var manifest = Manifest(
@@ -71,7 +63,7 @@ extension Manifest {
         return manifest
     }
 
-    private mutating func addFork(_ key: RelationFork, _ isComplete: Bool, _ numbers: inout SeededNumbers) {
+    private mutating func addFork(_ key: RelationFork, _ isComplete: Bool, _ numbers: inout SeededGenerator) {
         let firstFrame = frames.count
         var block = 0
         for _ in 0..<numbers.number(0...5) {
@@ -92,7 +84,7 @@ extension Manifest {
         )
     }
 
-    private func randomLocation(_ numbers: inout SeededNumbers) -> FrameLocation {
+    private func randomLocation(_ numbers: inout SeededGenerator) -> FrameLocation {
         let pack = numbers.number(0...packs.count - 1)
         let stored = numbers.number(1...min(Format.maximumStoredBytes, packs[pack].sizeBytes - Format.headerBytes))
         return FrameLocation(
@@ -125,7 +117,7 @@ struct ManifestTests {
 
     @Test("what was encoded is decoded", arguments: 1...60 as ClosedRange<UInt64>)
     func roundTrip(seed: UInt64) throws {
-        var numbers = SeededNumbers(state: seed)
+        var numbers = SeededGenerator(seed: seed)
         let manifest = Manifest.random(&numbers)
         let bytes = manifest.encoded()
         #expect(try Manifest(decoding: bytes) == manifest, "seed \(seed)")
@@ -135,7 +127,7 @@ struct ManifestTests {
 
     @Test("any flipped bit is found, and any length cut off", arguments: 1...4 as ClosedRange<UInt64>)
     func damage(seed: UInt64) {
-        var numbers = SeededNumbers(state: seed)
+        var numbers = SeededGenerator(seed: seed)
         let bytes = Manifest.random(&numbers).encoded()
         for index in bytes.indices where bytes.count < 800 || numbers.number(0...7) == 0 {
             var damaged = bytes
@@ -149,7 +141,7 @@ struct ManifestTests {
         "what is changed under a right digest reads or fails, and never traps", arguments: 1...40 as ClosedRange<UInt64>
     )
     func hostile(seed: UInt64) {
-        var numbers = SeededNumbers(state: seed)
+        var numbers = SeededGenerator(seed: seed)
         let bytes = Manifest.random(&numbers).encoded()
         for _ in 0..<150 {
             var changed = bytes
@@ -171,7 +163,7 @@ struct ManifestTests {
 
     @Test("sizes whose sum no integer holds are refused")
     func sums() {
-        var numbers = SeededNumbers(state: 1)
+        var numbers = SeededGenerator(seed: 1)
         var manifest = Manifest.random(&numbers)
         manifest.packs += (0..<3).map {
             PackInfo(name: "pack-9x\($0)-0", sizeBytes: .max, sha256: [UInt8](repeating: 0, count: 32))
@@ -189,7 +181,7 @@ struct ManifestTests {
 
     @Test("a manifest that lacks a section is refused", arguments: 1...5 as ClosedRange<UInt8>)
     func missingSection(kind: UInt8) throws {
-        var numbers = SeededNumbers(state: 3)
+        var numbers = SeededGenerator(seed: 3)
         let bytes = Manifest.random(&numbers).encoded()
         var kept = Array(bytes[..<Format.headerBytes])
         var reader = ByteReader(bytes.span.bytes.extracting(Format.headerBytes..<(bytes.count - Format.digestBytes)))
@@ -207,7 +199,7 @@ struct ManifestTests {
 
     @Test("times and names are read as they are printed, and nothing else is")
     func names() {
-        var numbers = SeededNumbers(state: 5)
+        var numbers = SeededGenerator(seed: 5)
         for _ in 0..<2000 {
             let time = UTCTime(microseconds: Int64(numbers.number(-62_000_000_000...253_402_300_799)) * 1_000_000)
             #expect(UTCTime(compact: time.compact) == time)
@@ -231,7 +223,7 @@ struct ManifestTests {
 
     @Test("frames expand to what they were made of, and damaged ones fail", arguments: 1...10 as ClosedRange<UInt64>)
     func frames(seed: UInt64) throws {
-        var numbers = SeededNumbers(state: seed)
+        var numbers = SeededGenerator(seed: seed)
         var compressor = FrameCompressor(level: 1)
         var decompressor = FrameDecompressor()
         let half = numbers.bytes(numbers.number(1...20_000))
