@@ -130,6 +130,28 @@ import Testing
         #expect(try run("zenith", s3 + ["--snapshot-path", "ftp://x/y"], away).status == 78)
         let secret = try run("zenith", ["config", "check", "--storage-dest", "s3://key:very-secret@bucket/p"], away)
         #expect(secret.status == 78 && !secret.output.contains("very-secret"))
+<<<<<<< HEAD
+=======
+        let later = try run("zenith", ["config", "check", "--storage-dest", "ssh://host/prefix"], away)
+        #expect(later.status == 78 && later.output.contains("not yet supported"))
+>>>>>>> gs
+    }
+
+    @Test("check takes WAL-G's environment for Google Cloud Storage as it is")
+    func checkGoogle() async throws {
+        let server = try await GoogleServers.fake
+        let environment = [
+            "WALG_GS_PREFIX": "gs://zenith-test/check-\(UUID().uuidString)", "WALG_GCS_CONTEXT_TIMEOUT": "3600",
+            "WALG_GCS_NORMALIZE_PREFIX": "true", "WALG_GCS_MAX_CHUNK_SIZE": "52428800", "WALG_GCS_MAX_RETRIES": "16",
+            "WALG_UPLOAD_CONCURRENCY": "16", "STORAGE_EMULATOR_HOST": "http://\(server.authority)",
+        ]
+        let good = try run("zenith", ["config", "check", "--storage-dest", "GS_PREFIX", "--json"], environment)
+        #expect(good.status == 0, "\(good.output)\(good.error)")
+        #expect(good.output.contains("\"verdict\" : \"usable\""))
+        // The real service, without credentials and without a request.
+        let none = ["NO_GCE_CHECK": "true"]
+        let refused = try run("zenith", ["config", "check", "--storage-dest", "gs://zenith-test/x"], none)
+        #expect(refused.status == 77 && refused.output.contains("set GOOGLE_APPLICATION_CREDENTIALS"))
     }
 
     @Test("check proves a real S3 service, and says whose credentials it refused")

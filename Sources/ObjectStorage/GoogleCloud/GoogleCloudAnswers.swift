@@ -73,7 +73,7 @@ extension ServicePage {
 /// A refusal as the service writes it.
 private struct GoogleCloudRefusal: Decodable {
     struct Content: Decodable {
-        struct Item: Decodable { let reason: String? }
+        struct Item: Decodable { let reason, message: String? }
         let message: String?
         let errors: [Item]?
     }
@@ -83,12 +83,13 @@ private struct GoogleCloudRefusal: Decodable {
 extension ServiceFailure {
     init(googleCloud response: HTTPResponse) {
         let refusal = try? JSONDecoder().decode(GoogleCloudRefusal.self, from: Data(response.body)).error
-        let message = refusal?.message ?? ""
+        let message = refusal?.message ?? refusal?.errors?.first?.message ?? ""
         var reason = refusal?.errors?.first?.reason ?? ""
         // Emulators put words there.
         if reason.contains(" ") { reason = "" }
         // The body was changed on its way, and the service has noticed.
-        if response.status == 400 || response.status == 412, message.contains("match calculated") {
+        let digests = ["crc32c", "md5 hash"]
+        if response.status == 400 || response.status == 412, digests.contains(where: message.lowercased().contains) {
             reason = Self.badDigest
         }
         self.init(status: response.status, serviceCode: reason, message: message)

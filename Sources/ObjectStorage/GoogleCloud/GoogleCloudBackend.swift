@@ -6,6 +6,12 @@ enum GoogleCloudBackend: StorageBackend {
     static let variables = GoogleCloudVariables.groups
     static let retries: EnvironmentVariable? = GoogleCloudVariables.maxRetries
 
+    static let permissions: [StorageProbe.Step: String] = [
+        .write: "storage.objects.create", .createIfAbsent: "storage.objects.create and storage.objects.get",
+        .rangedRead: "storage.objects.get", .list: "storage.objects.list", .largeObject: "storage.objects.create",
+        .delete: "storage.objects.delete",
+    ]
+
     static func inspect(
         _ location: StorageLocation, _ environment: RoleEnvironment
     ) throws(SettingsError) -> StorageInspection {

@@ -5,7 +5,7 @@ import Synchronization
 final class GoogleCloudClient: Sendable {
     let options: GoogleCloudOptions
     private let tokens: any GoogleTokenProvider
-    private let transport: HTTPTransport
+    let transport: HTTPTransport
     /// Where the token last used came from, for messages.
     private let lastSource = Mutex<String?>(nil)
 

@@ -162,8 +162,12 @@ struct GoogleTokenExchange: Sendable {
 
     /// A URL of a file that secrets are sent to: only where they cannot be read on their way.
     func secureURL(_ text: String, _ field: String, _ name: String) throws(CredentialSourceFailure) -> String {
-        let base = text.prefix { $0 != "?" }
-        switch HTTPAddress.parse(String(base)) {
+        // Scheme and host decide. A path may have anything, such as the `@` of an account's name.
+        let origin = text.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false).prefix(3)
+        guard text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            throw CredentialSourceFailure(name, "\(field) of the file is not a URL")
+        }
+        switch HTTPAddress.parse(origin.joined(separator: "/")) {
         case .failure(let fault): throw CredentialSourceFailure(name, "\(field) of the file \(fault.problem)")
         case .success(let address):
             guard address.scheme == "https" || HTTPAddress.isLoopback(authority: address.authority) else {
