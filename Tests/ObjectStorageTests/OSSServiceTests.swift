@@ -62,6 +62,9 @@ struct OSSServiceTests {
             try await store.put("a", .bytes([1, 2]), mode: .createOnly)
             #expect(try await store.get("a", range: nil) == [1, 2])
         }
+        // Callers that learn it at the same time do not stand in each other's way.
+        let shared = try open(hosts("oss-cn-hangzhou.aliyuncs.com", server), bucket: bucket)
+        try await callers(shared)
         // A host that is not Alibaba Cloud's sends nobody anywhere.
         let proxy = try await FaultProxy(to: server.authority)
         let other = server.store(prefix: uniquePrefix(), at: proxy.authority)
@@ -69,6 +72,16 @@ struct OSSServiceTests {
         try await proxy.set(.content(403, answer).on("GET", times: 10))
         await expectFailure(.denied) { try await other.get("a", range: nil) }
         #expect(try await proxy.counts() == [1])
+    }
+
+    /// Several first uses of a store at once.
+    private func callers(_ store: OSSObjectStore) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for caller in 0..<16 {
+                group.addTask { try await store.put(ObjectKey("\(caller)"), .bytes([1]), mode: .overwrite) }
+            }
+            try await group.waitForAll()
+        }
     }
 
     @Test("the service's clock is taken over", arguments: OSSSignatureVersion.allCases)
@@ -79,6 +92,7 @@ struct OSSServiceTests {
         try await store.put("a", .bytes([1, 2]), mode: .createOnly)
         #expect(try await store.get("a", range: nil) == [1, 2])
         let other = server.store(prefix: uniquePrefix(), at: server.aheadAuthority) { version.apply(&$0) }
+        try await callers(other)
         let large = testBytes(2 << 20 + 1)
         try await other.put("large", .bytes(large), mode: .createOnly)
         #expect(try await other.get("large", range: nil) == large)

@@ -8,12 +8,16 @@ final class OSSClient: Sendable {
     private let provider: any AlibabaCredentialProvider
     private let transport: HTTPTransport
 
-    private struct State {
+    /// What the service may tell to be otherwise.
+    private struct Aim {
         var endpoint: OSSEndpoint
         /// Nil: version 1 of the signature.
         var region: String?
         /// What the service's clock is ahead of ours, in seconds.
         var clockOffset = 0.0
+    }
+    private struct State {
+        var aim: Aim
         /// Where the credentials last used came from, and the end of their id: for messages.
         var credentialSource: String?
     }
@@ -23,7 +27,7 @@ final class OSSClient: Sendable {
         self.options = options
         self.provider = provider
         self.transport = transport
-        state = Mutex(State(endpoint: options.endpoint, region: options.region))
+        state = Mutex(State(aim: Aim(endpoint: options.endpoint, region: options.region)))
     }
 
     /// Where the credentials in use come from: `OSS_ACCESS_KEY_ID (…ABCD)`. Nil before the first request.
@@ -51,13 +55,14 @@ final class OSSClient: Sendable {
         var refresh = false
         while true {
             let failure: ServiceFailure
-            do throws(ServiceFailure) { return try await exchange(operation, refresh: refresh) } catch {
+            let aim = state.withLock(\.aim)
+            do throws(ServiceFailure) { return try await exchange(operation, aim, refresh: refresh) } catch {
                 failure = error
             }
             refresh = false
-            if !hasMoved, follow(failure) {
+            if !hasMoved, follow(failure, from: aim) {
                 hasMoved = true
-            } else if !hasCorrectedClock, correctClock(failure) {
+            } else if !hasCorrectedClock, correctClock(failure, from: aim) {
                 hasCorrectedClock = true
             } else if !hasRefreshed, failure.isOfExpiredToken {
                 hasRefreshed = true
@@ -68,31 +73,30 @@ final class OSSClient: Sendable {
         }
     }
 
-    private func exchange(_ operation: OSSOperation, refresh: Bool) async throws(ServiceFailure) -> HTTPResponse {
+    private func exchange(
+        _ operation: OSSOperation, _ aim: Aim, refresh: Bool
+    ) async throws(ServiceFailure) -> HTTPResponse {
         let credentials: AlibabaCredentials
         do { credentials = try await provider.credentials(refresh: refresh) } catch {
             if error is CancellationError { throw .cancelled(error) }
             throw ServiceFailure(.denied, "no credentials: \(error)")
         }
-        let (endpoint, region, clockOffset) = state.withLock { state in
-            state.credentialSource = "\(credentials.source) (…\(credentials.accessKeyID.suffix(4)))"
-            return (state.endpoint, state.region, state.clockOffset)
-        }
+        state.withLock { $0.credentialSource = "\(credentials.source) (…\(credentials.accessKeyID.suffix(4)))" }
         let request = OSSRequest(
             method: operation.method, bucket: options.bucket, key: operation.key, items: operation.query,
             headers: operation.headers)
-        let date = Date().addingTimeInterval(clockOffset)
+        let date = Date().addingTimeInterval(aim.clockOffset)
         let added =
-            region.map { OSSSignatureV4(region: $0).headers(for: request, credentials: credentials, date: date) }
+            aim.region.map { OSSSignatureV4(region: $0).headers(for: request, credentials: credentials, date: date) }
             ?? OSSSignatureV1.headers(for: request, credentials: credentials, date: date)
-        let host = endpoint.host(bucket: options.bucket)
-        let target = endpoint.target(bucket: options.bucket, key: operation.key)
+        let host = aim.endpoint.host(bucket: options.bucket)
+        let target = aim.endpoint.target(bucket: options.bucket, key: operation.key)
         let query = operation.query.isEmpty ? "" : "?\(request.query)"
         let response: HTTPResponse
         do throws(HTTPError) {
             response = try await transport.send(
                 HTTPRequest(
-                    method: operation.method, url: "\(endpoint.scheme)://\(host)\(target)\(query)",
+                    method: operation.method, url: "\(aim.endpoint.scheme)://\(host)\(target)\(query)",
                     headers: operation.headers + added, body: operation.body, responseLimit: operation.responseLimit,
                     deadline: options.requestTimeout,
                     stallTimeout: operation.mayStall ? options.requestTimeout : nil,
@@ -104,27 +108,25 @@ final class OSSClient: Sendable {
         return response
     }
 
-    /// Takes over the address that the service names as the bucket's. True when there is a new one to try.
-    private func follow(_ failure: ServiceFailure) -> Bool {
-        guard let host = failure.host else { return false }
-        return state.withLock { state in
-            guard let (endpoint, region) = state.endpoint.moved(to: host) else { return false }
-            state.endpoint = endpoint
-            if state.region != nil { state.region = region }
-            return true
+    /// Takes over the address that the service names as the bucket's. True when there is another one to try than `aim`,
+    /// found now or meanwhile by somebody else.
+    private func follow(_ failure: ServiceFailure, from aim: Aim) -> Bool {
+        guard let host = failure.host, let (endpoint, region) = aim.endpoint.moved(to: host) else { return false }
+        state.withLock { state in
+            state.aim.endpoint = endpoint
+            if aim.region != nil { state.aim.region = region }
         }
+        return true
     }
 
-    /// Sets our idea of the service's clock, where it refuses ours. True when that changed.
-    private func correctClock(_ failure: ServiceFailure) -> Bool {
+    /// Sets our idea of the service's clock, where it refuses ours. True when it is another one than in `aim`.
+    private func correctClock(_ failure: ServiceFailure, from aim: Aim) -> Bool {
         guard failure.serviceCode == "RequestTimeTooSkewed",
             let serverDate = failure.serverDate.flatMap(ServiceDate.http)
         else { return false }
         let offset = serverDate.timeIntervalSince(Date())
-        return state.withLock { state in
-            guard abs(offset - state.clockOffset) > 60 else { return false }
-            state.clockOffset = offset
-            return true
-        }
+        guard abs(offset - aim.clockOffset) > 60 else { return false }
+        state.withLock { $0.aim.clockOffset = offset }
+        return true
     }
 }
