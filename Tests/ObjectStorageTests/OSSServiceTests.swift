@@ -221,11 +221,14 @@ struct OSSServiceTests {
         let proxy = try await FaultProxy(to: server.authority)
         let store = server.store(prefix: uniquePrefix(), at: proxy.authority)
         for key in ["a", "b&<", "c\u{1}"] as [ObjectKey] { try await store.put(key, .bytes([1]), mode: .overwrite) }
-        let silent = Rule.content(200, "<DeleteResult></DeleteResult>").on("POST", "delete")
-        try await proxy.set(silent, .answer(403, "AccessDenied").on("DELETE", "/b"))
+        func answer(_ content: String) -> Rule {
+            .content(200, "<DeleteResult>\(content)</DeleteResult>").on("POST", "delete")
+        }
+        let partial = answer("<Deleted><Key>\(store.location.path)/a</Key></Deleted>")
+        try await proxy.set(partial, .answer(403, "AccessDenied").on("DELETE", "/b"))
         let failure = await expectFailure(.denied) { try await store.delete(["a", "b&<"]) }
         #expect(failure?.description.contains("/b&<: access denied") == true, "\(failure?.description ?? "")")
-        try await proxy.set([silent])
+        try await proxy.set(answer(""))
         try await store.delete(["a", "b&<", "c\u{1}"])
         #expect(try await proxy.counts() == [1])
         #expect(try await store.isEmpty())

@@ -184,7 +184,9 @@ struct AlibabaCredentialTests {
         #expect(try await alibabaKeys(named("temporary")).securityToken?.reveal() == "t")
         #expect(try await alibabaKeys(named("default")).accessKeyID == "LTINI")
         let without = base.merging(["ALIBABA_CLOUD_CLI_PROFILE_DISABLED": "true"]) { $1 }
-        #expect(try await alibabaKeys(without).source == "profile default of \(home.path)/.alibabacloud/credentials.ini")
+        #expect(
+            try await alibabaKeys(without).source
+                == "profile default of \(home.path)/.alibabacloud/credentials.ini")
         let elsewhere = try home.write(
             "[default]\ntype=access_key\naccess_key_id=A\naccess_key_secret=B\n", to: "other")
         let file = without.merging(["ALIBABA_CLOUD_CREDENTIALS_FILE": "~/other"]) { $1 }
@@ -286,12 +288,15 @@ struct AlibabaCredentialTests {
                 .contains("STORAGE_OSS_ACCESS_KEY_SECRET is not"))
         let stranger = ["STORAGE_OSS_ENDPOINT": "https://oss.example.com"]
         #expect(
-            await alibabaFailure(with(stranger), role: .storage).contains("STORAGE_OSS_ENDPOINT names a service of its own"))
+            await alibabaFailure(with(stranger), role: .storage)
+                .contains("STORAGE_OSS_ENDPOINT names a service of its own"))
         let allowed = stranger.merging(["STORAGE_CREDENTIALS": "inherit"]) { $1 }
         #expect(try await alibabaKeys(with(allowed), role: .storage).accessKeyID == "LTAI")
         let fetcher = ScriptedFetcher { _ in sts("STS.ROLE") }
         let arn = ["STORAGE_OSS_ROLE_ARN": "acs:ram::1:role/own"]
-        #expect(await alibabaFailure(with(arn), role: .storage, fetcher).contains("is to be assumed, but not with whose keys"))
+        #expect(
+            await alibabaFailure(with(arn), role: .storage, fetcher)
+                .contains("is to be assumed, but not with whose keys"))
         #expect(
             try await alibabaKeys(with(arn.merging(["STORAGE_CREDENTIALS": "inherit"]) { $1 }), role: .storage, fetcher)
                 .accessKeyID == "STS.ROLE")
