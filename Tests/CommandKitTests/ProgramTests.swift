@@ -130,11 +130,6 @@ import Testing
         #expect(try run("zenith", s3 + ["--snapshot-path", "ftp://x/y"], away).status == 78)
         let secret = try run("zenith", ["config", "check", "--storage-dest", "s3://key:very-secret@bucket/p"], away)
         #expect(secret.status == 78 && !secret.output.contains("very-secret"))
-<<<<<<< HEAD
-=======
-        let later = try run("zenith", ["config", "check", "--storage-dest", "ssh://host/prefix"], away)
-        #expect(later.status == 78 && later.output.contains("not yet supported"))
->>>>>>> gs
     }
 
     @Test("check takes WAL-G's environment for Google Cloud Storage as it is")

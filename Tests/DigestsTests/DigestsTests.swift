@@ -1,7 +1,7 @@
 import Digests
 import Testing
 
-/// Values of the published examples: RFC 1321 (MD5), FIPS 180 (SHA-256), RFC 4231 (HMAC), RFC 4648 (Base64).
+/// Values of the published examples: RFC 1321 (MD5), FIPS 180 (SHA-256), RFC 4231 and 2202 (HMAC), RFC 4648 (Base64).
 @Suite("digests and their texts")
 struct DigestsTests {
     @Test(
@@ -28,6 +28,38 @@ struct DigestsTests {
     func hmac() {
         let mac = Digest.hmacSHA256(key: Array("Jefe".utf8), "what do ya want for nothing?".utf8)
         #expect(mac.hexadecimal == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843")
+    }
+
+    @Test(
+        "HMAC with SHA-1 is that of RFC 2202",
+        arguments: [
+            ([UInt8](repeating: 0x0B, count: 20), Array("Hi There".utf8), "b617318655057264e28bc0b6fb378c8ef146be00"),
+            (
+                Array("Jefe".utf8), Array("what do ya want for nothing?".utf8),
+                "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"
+            ),
+            (
+                [UInt8](repeating: 0xAA, count: 20), [UInt8](repeating: 0xDD, count: 50),
+                "125d7342b9ac11cd91a39af48aa17b4f63f175d3"
+            ),
+            (Array(1...25), [UInt8](repeating: 0xCD, count: 50), "4c9007f4026250c6bc8414f9bf50c86c2d7235da"),
+            (
+                [UInt8](repeating: 0x0C, count: 20), Array("Test With Truncation".utf8),
+                "4c1a03424b55e07fe7f27be1d58bb9324a9a5a04"
+            ),
+            (
+                [UInt8](repeating: 0xAA, count: 80),
+                Array("Test Using Larger Than Block-Size Key - Hash Key First".utf8),
+                "aa4ae5e15272d00e95705637ce8a3b55ed402112"
+            ),
+            (
+                [UInt8](repeating: 0xAA, count: 80),
+                Array("Test Using Larger Than Block-Size Key and Larger Than One Block-Size Data".utf8),
+                "e8e99d0f45237d786d6bbaa7965c7808bbff1a91"
+            ),
+        ])
+    func hmacSHA1(key: [UInt8], message: [UInt8], mac: String) {
+        #expect(Digest.hmacSHA1(key: key, message).hexadecimal == mac)
     }
 
     @Test("Base64 pads", arguments: [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")])

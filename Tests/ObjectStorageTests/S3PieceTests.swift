@@ -120,7 +120,8 @@ struct S3PieceTests {
     @Test(
         "metadata services are not asked by way of a proxy",
         arguments: [
-            ("http://169.254.169.254/latest", true), ("http://127.0.0.1:80/", true), ("http://localhost/a", true),
+            ("http://169.254.169.254/latest", true), ("http://100.100.100.200/latest", true),
+            ("http://127.0.0.1:80/", true), ("http://localhost/a", true),
             ("http://[fd00:ec2::254]/a", true), ("http://[::1]:80/", true), ("https://sts.amazonaws.com/", false),
             ("http://localhost.example.org/", false), ("http://169.254.169.254.example.org/", false), ("none", false),
             ("http://127.0.0.1@example.org/", false),

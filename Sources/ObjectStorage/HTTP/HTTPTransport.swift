@@ -75,6 +75,7 @@ extension HTTPTransport: HTTPFetcher {
         guard numbers.count == 4, !numbers.contains(nil) else {
             return name == "localhost" || name == "metadata.google.internal"
         }
-        return numbers[0] == 127 || (numbers[0] == 169 && numbers[1] == 254)
+        // The last one is Alibaba Cloud's.
+        return numbers[0] == 127 || (numbers[0] == 169 && numbers[1] == 254) || numbers == [100, 100, 100, 200]
     }
 }

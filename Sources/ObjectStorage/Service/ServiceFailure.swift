@@ -12,6 +12,8 @@ struct ServiceFailure: Error {
     var isContainerMissing = false
     /// The region that the service names as the right one.
     var region: String?
+    /// The host that the service names as the right one.
+    var host: String?
     var retryAfter: Duration?
     /// The answer's `Date`.
     var serverDate: String?

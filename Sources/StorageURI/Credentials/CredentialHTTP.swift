@@ -8,11 +8,18 @@ struct CredentialHTTP: Sendable {
 
     /// Sends a request until there is an answer that will not change by itself.
     func send(_ request: HTTPFetchRequest, from source: String, attempts: Int = 3) async throws -> HTTPFetchResponse {
+        try await send(from: source, attempts: attempts) { request }
+    }
+
+    /// The same for a request that is made anew for each try, as one with a number that is taken only once.
+    func send(
+        from source: String, attempts: Int = 3, _ request: () -> HTTPFetchRequest
+    ) async throws -> HTTPFetchResponse {
         var attempt = 1
         while true {
             var problem: String
             do {
-                let response = try await fetcher.fetch(request)
+                let response = try await fetcher.fetch(request())
                 let mayPass = response.status == 429 || response.status >= 500
                 guard mayPass, attempt < attempts else { return response }
             } catch {
