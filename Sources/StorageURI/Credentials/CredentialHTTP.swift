@@ -7,13 +7,17 @@ struct CredentialHTTP: Sendable {
     var pause: Duration = .milliseconds(200)
 
     /// Sends a request until there is an answer that will not change by itself.
-    func send(_ request: HTTPFetchRequest, from source: String, attempts: Int = 3) async throws -> HTTPFetchResponse {
+    ///
+    /// - Parameter passing: Statuses of the service's own, besides the usual ones, that may be others at the next try.
+    func send(
+        _ request: HTTPFetchRequest, from source: String, attempts: Int = 3, passing: Set<Int> = []
+    ) async throws -> HTTPFetchResponse {
         var attempt = 1
         while true {
             var problem: String
             do {
                 let response = try await fetcher.fetch(request)
-                let mayPass = response.status == 429 || response.status >= 500
+                let mayPass = response.status == 429 || response.status >= 500 || passing.contains(response.status)
                 guard mayPass, attempt < attempts else { return response }
             } catch {
                 if error is CancellationError || Task.isCancelled { throw CancellationError() }
