@@ -6,6 +6,14 @@ enum AzureBackend: StorageBackend {
     static let variables = AzureVariables.groups
     static let retries: EnvironmentVariable? = AzureVariables.maxRetries
 
+    private static let writing = "the action blobs/write (in a signature: c and w)"
+    static let permissions: [StorageProbe.Step: String] = [
+        .write: writing, .createIfAbsent: writing, .largeObject: writing,
+        .rangedRead: "the action blobs/read (in a signature: r)",
+        .list: "the action blobs/read on the whole container (in a signature: l, of the container)",
+        .delete: "the action blobs/delete (in a signature: d)",
+    ]
+
     static func inspect(
         _ location: StorageLocation, _ environment: RoleEnvironment
     ) throws(SettingsError) -> StorageInspection { try AzureSettings.inspect(environment) }

@@ -6,7 +6,7 @@ import Synchronization
 final class AzureClient: Sendable {
     let options: AzureOptions
     private let provider: any AzureCredentialProvider
-    private let transport: HTTPTransport
+    let transport: HTTPTransport
 
     private struct State {
         /// What the service's clock is ahead of ours, in seconds.

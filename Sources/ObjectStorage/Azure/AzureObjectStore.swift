@@ -22,6 +22,8 @@ public final class AzureObjectStore: ObjectStore {
 
     public var createsAtomically: Bool { true }
 
+    public var clockOffset: Duration? { client.transport.clockOffset }
+
     /// Runs `work` and puts its failure into words: what was done, on what, and with whose credentials.
     func naming<Value>(
         _ action: String, _ key: ObjectKey?, _ work: () async throws(ServiceFailure) -> Value

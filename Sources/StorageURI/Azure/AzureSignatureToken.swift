@@ -1,6 +1,6 @@
 /// A shared access signature (SAS) as it is handed out: the query of a URL.
 struct AzureSignatureToken: Sendable {
-    /// What is added to a request's query: the token, with what cannot stand in a URL encoded.
+    /// What is added to a request's query.
     let query: Secret
     /// What it allows and until when, for people; nothing of the signature.
     let words: [String]
@@ -15,21 +15,20 @@ struct AzureSignatureToken: Sendable {
             throw Fault(problem: "is a URL: the token is what stands behind its question mark")
         }
         var fields: [String: String] = [:]
+        var query: [String] = []
         for pair in text.split(separator: "&") {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard parts.count == 2, let value = PercentEncoding.decode(parts[1]) else {
                 throw Fault(problem: "is no shared access signature: it is not name=value pairs with & between them")
             }
             fields[String(parts[0])] = value
+            // Encoded anew: a token that was decoded on its way has a plus where a query must have a code.
+            query.append("\(PercentEncoding.encode(String(parts[0])))=\(PercentEncoding.encode(value))")
         }
         guard fields["sig"]?.isEmpty == false else {
             throw Fault(problem: "is no shared access signature: it has no sig in it")
         }
-        // A token that was decoded on its way has a plus where there must be a code for it.
-        query = Secret(
-            PercentEncoding.encode(String(text)) { byte in
-                PercentEncoding.isUnreserved(byte) || "%&=/:,;!$'()*@".utf8.contains(byte)
-            })
+        self.query = Secret(query.joined(separator: "&"))
         func word(_ name: String) -> String { message(fields[name] ?? "") }
         var words: [String] = []
         if !word("sp").isEmpty { words.append("permissions \(word("sp"))") }
