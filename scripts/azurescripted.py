@@ -12,7 +12,8 @@ a quarter of an hour, names of blocks have one length, what waits to be joined i
 listings come in pages shorter than asked for, each with a marker that only the server understands.
 
 Writes to FOLDER: client.pem, the certificate and key of the application that the token service knows; federated, the
-token of its workload identity. The account and its key are those of all of Azure's emulators.
+token of its workload identity; values, what a client has to know. The account and its key are those of all of Azure's
+emulators.
 """
 import base64
 import binascii
@@ -400,6 +401,20 @@ def make_certificate(path):
     return certificate
 
 
+def write_values(folder):
+    """Where the files are, and three shared access signatures."""
+    end = datetime.datetime(2036, 1, 1, tzinfo=datetime.timezone.utc)
+    common = dict(account_name=ACCOUNT, account_key=KEY)
+    values = {
+        "certificate": os.path.join(folder, "client.pem"), "federated": os.path.join(folder, "federated"),
+        "account": generate_account_sas(resource_types="co", permission="rwdl", expiry=end, **common),
+        "container": generate_container_sas(container_name=CONTAINER, permission="rl", expiry=end, **common),
+        "expired": generate_container_sas(
+            container_name=CONTAINER, permission="rl", expiry=end.replace(year=2020), **common)}
+    with open(os.path.join(folder, "values"), "w") as file:
+        file.writelines("%s=%s\n" % item for item in values.items())
+
+
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
@@ -422,6 +437,7 @@ def main():
     identities.federated = "federated." + secrets.token_urlsafe(24)
     with open(os.path.join(folder, "federated"), "w") as file:
         file.write(identities.federated + "\n")
+    write_values(folder)
     late = Server(skewed, Blobs)
     late.skew = SKEW
     for server in (identities, late, prompt := Server(blobs, Blobs)):

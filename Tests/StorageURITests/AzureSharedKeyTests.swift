@@ -92,23 +92,6 @@ struct AzureSharedKeyTests {
         let made = try certificate.assertion(
             client: "zenith-client", audience: "https://login.microsoftonline.com/zenith-tenant/oauth2/v2.0/token",
             id: "11111111-2222-3333-4444-555555555555", now: Date(timeIntervalSince1970: 1_790_000_000))
-        let ours = made.reveal().split(separator: ".").map(String.init)
-        let theirs = example.assertion.split(separator: ".").map(String.init)
-        try #require(ours.count == 3 && theirs.count == 3)
-        #expect(ours[0] == theirs[0])
-        // The claims have no order.
-        #expect(try Self.claims(ours[1]) == Self.claims(theirs[1]))
-        let key = try RSAPrivateKey(
-            pem: try String(contentsOfFile: AzureGolden.path("azure-client.pem"), encoding: .utf8))
-        #expect(try key.signature(of: "\(theirs[0]).\(theirs[1])".utf8).base64URL == theirs[2])
-        #expect(try key.signature(of: "\(ours[0]).\(ours[1])".utf8).base64URL == ours[2])
-    }
-
-    private static func claims(_ part: String) throws -> [String: String] {
-        let padded = part.replacing("-", with: "+").replacing("_", with: "/")
-        let data = try #require(
-            Data(base64Encoded: padded + String(repeating: "=", count: (4 - padded.utf8.count % 4) % 4)))
-        let object = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
-        return object.mapValues { "\($0)" }
+        #expect(made.reveal() == example.assertion)
     }
 }

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Where listings ended, and the service's marker that leads there. Only the last few are kept: what is not there is found
-/// by listing from the beginning.
+/// Where listings ended, and the service's marker that leads there or to a place before. Only the last few are kept: what is
+/// not there is found by listing from the beginning.
 final class AzureListingPlaces: Sendable {
     struct Place: Hashable, Sendable {
         let prefix: String

@@ -6,44 +6,55 @@ extension AzureObjectStore {
     /// How many names are asked for at a time while those before the wanted ones are passed over.
     private static let skippedCount = 1000
 
-    /// The service goes on only where an answer of its own ended. Where ours ended is remembered, so that those who page
-    /// do not begin anew each time.
+    /// The service goes on only where an answer of its own ended. Where those began in which ours ended is remembered, so
+    /// that one who pages does not begin anew each time. Not where they ended: what is written in between would be missed.
     public func list(
         prefix: String, delimiter: String?, after: ObjectKey?, limit: Int
     ) async throws(ObjectStoreError) -> ObjectListing {
         try await naming("listing objects", nil) { () async throws(ServiceFailure) in
-            let wholePrefix = self.prefix.full(prefix: prefix)
             let start = after.map { self.prefix.full(prefix: $0.text) }
             var scan = AzureListingScan(
-                prefix: wholePrefix, delimiter: delimiter, after: start, marker: nil,
+                prefix: self.prefix.full(prefix: prefix), delimiter: delimiter, after: start,
                 startsAtName: delimiter == nil && client.options.canListFromName)
-            if let start { scan.marker = listingPlaces.marker(scan.place(start)) }
+            if let start, !scan.startsAtName { scan.resume(listingPlaces.marker(scan.place(start))) }
             let listing = try await ServiceListing.collect(
                 below: self.prefix, delimiter: delimiter, after: after, limit: limit
             ) { (start, count) async throws(ServiceFailure) in
                 if case .token(let marker) = start { scan.marker = marker }
-                let page = try await self.page(scan, scan.isSkipping ? Self.skippedCount : count)
+                let page = try await self.page(&scan, count)
                 try scan.take(page)
                 return page
             }
             if let last = listing.next.map({ self.prefix.full(prefix: $0.text) }) {
-                listingPlaces.note(scan.place(last), scan.marker(behind: last))
+                listingPlaces.note(scan.place(last), scan.marker)
             }
             return listing
         }
     }
 
-    private func page(_ scan: AzureListingScan, _ count: Int) async throws(ServiceFailure) -> ServicePage {
-        var query: [(name: String, value: String)] = [
-            ("restype", "container"), ("comp", "list"), ("maxresults", String(count)),
-        ]
+    private func page(_ scan: inout AzureListingScan, _ count: Int) async throws(ServiceFailure) -> ServicePage {
+        do throws(ServiceFailure) {
+            return try await request(scan, count)
+        } catch {
+            // What we remember is no promise of the service's.
+            guard error.status == 400, scan.isAtResumedPlace else { throw error }
+            scan.resume(nil)
+            return try await request(scan, count)
+        }
+    }
+
+    private func request(_ scan: AzureListingScan, _ count: Int) async throws(ServiceFailure) -> ServicePage {
+        var count = scan.isSkipping ? Self.skippedCount : count
+        var query: [(name: String, value: String)] = [("restype", "container"), ("comp", "list")]
         if !scan.prefix.isEmpty { query.append(("prefix", scan.prefix)) }
         if let delimiter = scan.delimiter { query.append(("delimiter", delimiter)) }
         if let marker = scan.marker {
             query.append(("marker", marker))
         } else if scan.startsAtName, let name = scan.after {
             query.append(("startFrom", name))
+            count += 1  // that name is among them
         }
+        query.append(("maxresults", String(count)))
         let operation = AzureOperation(method: "GET", query: query, responseLimit: Self.pageBytesLimit)
         guard let page = ServicePage(azure: try await client.perform(operation).body) else {
             throw ServiceFailure(.corrupt, "the answer is not a listing")
@@ -57,25 +68,32 @@ private struct AzureListingScan {
     let prefix: String
     let delimiter: String?
     let after: String?
-    /// What continues the service's listing where the next answer, or the last one, began.
-    var marker: String?
+    /// Whether the service begins at `after` by itself.
     let startsAtName: Bool
-    private var lastPage = ServicePage()
+    /// What the service was told to go on with for its last answer, or will be for its next; nil: its beginning.
+    var marker: String?
+    private var isResumed = false
+    /// The last name that was listed.
     private var lastName: String?
 
-    init(prefix: String, delimiter: String?, after: String?, marker: String?, startsAtName: Bool) {
+    init(prefix: String, delimiter: String?, after: String?, startsAtName: Bool) {
         self.prefix = prefix
         self.delimiter = delimiter
         self.after = after
-        self.marker = marker
         self.startsAtName = startsAtName
     }
 
-    /// True as long as nothing behind `after` was seen.
+    mutating func resume(_ marker: String?) {
+        self.marker = marker
+        isResumed = marker != nil
+    }
+
+    var isAtResumedPlace: Bool { isResumed && lastName == nil }
+
+    /// True while all names before `after` are listed and passed over.
     var isSkipping: Bool {
-        guard let after, !startsAtName else { return false }
-        guard let lastName else { return marker == nil }
-        return !after.utf8.lexicographicallyPrecedes(lastName.utf8)
+        guard let after, !startsAtName, !isResumed else { return false }
+        return lastName.map { !after.utf8.lexicographicallyPrecedes($0.utf8) } ?? true
     }
 
     func place(_ name: String) -> AzureListingPlaces.Place {
@@ -100,13 +118,6 @@ private struct AzureListingScan {
             if let name = names.last, last.map({ $0.utf8.lexicographicallyPrecedes(name.utf8) }) ?? true { last = name }
         }
         lastName = last
-        lastPage = page
-    }
-
-    /// What leads to the first name behind `name`, and perhaps some before it.
-    func marker(behind name: String) -> String? {
-        let isUsedUp = !(lastName.map { name.utf8.lexicographicallyPrecedes($0.utf8) } ?? false)
-        return isUsedUp ? lastPage.next ?? marker : marker
     }
 }
 

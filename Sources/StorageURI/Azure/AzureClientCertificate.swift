@@ -39,35 +39,20 @@ struct AzureClientCertificate: Sendable {
         client: String, audience: String, id: String, now: Date
     ) throws(CredentialSourceFailure) -> Secret {
         let issued = Int(now.timeIntervalSince1970)
-        let header = Header(
-            alg: "RS256", typ: "JWT", x5c: sendsChain ? certificates.map(\.base64) : nil,
-            x5t: Self.thumbprint(certificates[0]))
-        let claims = Claims(aud: audience, exp: issued + Self.life, iat: issued, iss: client, jti: id, sub: client)
-        do {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            let signed =
-                "\([UInt8](try encoder.encode(header)).base64URL).\([UInt8](try encoder.encode(claims)).base64URL)"
-            return Secret("\(signed).\(try key.signature(of: signed.utf8).base64URL)")
-        } catch {
-            throw CredentialSourceFailure(name, "signing with its key failed: \(message("\(error)"))")
-        }
+        var header: JSONWebToken.Fields = [("alg", .text("RS256")), ("typ", .text("JWT"))]
+        if sendsChain { header.append(("x5c", .texts(certificates.map(\.base64)))) }
+        header.append(("x5t", .text(Self.thumbprint(certificates[0]))))
+        let claims: JSONWebToken.Fields = [
+            ("aud", .text(audience)), ("iss", .text(client)), ("sub", .text(client)),
+            ("exp", .number(issued + Self.life)), ("iat", .number(issued)), ("jti", .text(id)),
+        ]
+        do throws(RSAPrivateKey.Failure) {
+            return Secret(try JSONWebToken.signed(header: header, claims: claims, space: "", with: key))
+        } catch { throw CredentialSourceFailure(name, "cannot sign with its key: \(error)") }
     }
 
     /// By SHA-1, and with its padding: not what RFC 7515 says, but what Microsoft's own library for Python sends.
     private static func thumbprint(_ certificate: [UInt8]) -> String {
         Digest.sha1(certificate).base64.replacing("+", with: "-").replacing("/", with: "_")
-    }
-
-    private struct Header: Encodable {
-        let alg, typ: String
-        let x5c: [String]?
-        let x5t: String
-    }
-
-    private struct Claims: Encodable {
-        let aud: String
-        let exp, iat: Int
-        let iss, jti, sub: String
     }
 }
