@@ -1,11 +1,30 @@
 import FoundationEssentials
 
-/// The times that services write. Both are of UTC.
+/// The times that services write, and read. All are of UTC.
 enum ServiceDate {
+    private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    private static let weekdays = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]  // from 1970-01-01 on
+
+    /// A time as HTTP's heads have it, after 1970.
+    static func httpText(_ date: Date) -> String {
+        let seconds = Int(date.timeIntervalSince1970)
+        let (days, second) = (seconds / 86_400, seconds % 86_400)
+        // From March of the year 0 on, so that the leap day comes last; in eras of 400 years, which are all alike.
+        let (era, dayOfEra) = ((days + 719_468) / 146_097, (days + 719_468) % 146_097)
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let monthFromMarch = (5 * dayOfYear + 2) / 153
+        let day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1
+        let month = (monthFromMarch + 2) % 12
+        let year = era * 400 + yearOfEra + (month < 2 ? 1 : 0)
+        func two(_ number: Int) -> String { number < 10 ? "0\(number)" : String(number) }
+        return "\(weekdays[days % 7]), \(two(day)) \(months[month]) \(year) "
+            + "\(two(second / 3600)):\(two(second / 60 % 60)):\(two(second % 60)) GMT"
+    }
+
     /// The date of HTTP's head: `Sun, 06 Nov 1994 08:49:37 GMT`.
     static func http(_ text: String) -> Date? {
         let parts = text.split(separator: " ")
-        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         guard parts.count == 6, let month = months.firstIndex(of: String(parts[2])) else { return nil }
         let time = parts[4].split(separator: ":")
         guard time.count == 3 else { return nil }

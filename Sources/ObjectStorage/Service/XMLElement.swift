@@ -3,8 +3,21 @@ struct XMLElement {
     let name: String
     fileprivate(set) var text = ""
     fileprivate(set) var children: [XMLElement] = []
+    /// What stands in its tag behind the name, as it is.
+    private let attributes: String
 
-    fileprivate init(name: String) { self.name = name }
+    fileprivate init(name: String, attributes: String) {
+        self.name = name
+        self.attributes = attributes
+    }
+
+    /// The value of an attribute, which is taken as it stands.
+    func attribute(_ name: String) -> String? {
+        guard let start = attributes.firstRange(of: " \(name)=") else { return nil }
+        let value = attributes[start.upperBound...]
+        guard let quote = value.first, quote == "\"" || quote == "'" else { return nil }
+        return value.dropFirst().firstIndex(of: quote).map { String(value[..<$0].dropFirst()) }
+    }
 
     /// The text of the first child of that name.
     subscript(name: String) -> String? { children.first { $0.name == name }?.text }
@@ -19,7 +32,7 @@ struct XMLElement {
 }
 
 /// Reads the part of XML that services write: elements, text, the five named entities and numbers of characters.
-/// Attributes, comments and processing instructions are passed over. A document type is refused, and with it all
+/// Comments and processing instructions are passed over. A document type is refused, and with it all
 /// entities that could grow; so is depth, since answers are shallow.
 ///
 /// Not FoundationXML's parser: it takes an answer that was cut short for a whole one, and some malformed tags end the
@@ -69,7 +82,7 @@ private struct XMLReader {
             } else {
                 position += 1
                 guard flush(), root == nil, path.count < Self.maximumDepth, let tag = openingTag() else { return nil }
-                let element = XMLElement(name: tag.name)
+                let element = XMLElement(name: tag.name, attributes: tag.attributes)
                 if !tag.isEmpty {
                     path.append(element)
                 } else if path.isEmpty {
@@ -101,7 +114,7 @@ private struct XMLReader {
     }
 
     /// The rest of an opening tag, after `<`. A `>` within the quotes of an attribute does not end it.
-    private mutating func openingTag() -> (name: String, isEmpty: Bool)? {
+    private mutating func openingTag() -> (name: String, attributes: String, isEmpty: Bool)? {
         let start = position
         var quote: UInt8?
         while position < bytes.count {
@@ -114,7 +127,8 @@ private struct XMLReader {
             } else if byte == UInt8(ascii: ">") {
                 let tag = bytes[start..<position - 1]
                 let name = Self.localName(tag.prefix { $0 != UInt8(ascii: "/") })
-                return name.isEmpty || name.hasPrefix("!") ? nil : (name, tag.last == UInt8(ascii: "/"))
+                let attributes = String(decoding: tag.drop { $0 > 0x20 }, as: UTF8.self)
+                return name.isEmpty || name.hasPrefix("!") ? nil : (name, attributes, tag.last == UInt8(ascii: "/"))
             } else if byte == UInt8(ascii: "<") {
                 return nil
             }

@@ -2,32 +2,38 @@ import Digests
 
 /// Tokens of RFC 7519, signed as RS256, by which an account proves that it has its key.
 ///
-/// They are written as Google's own library writes them, with a space behind each comma and colon.
+/// They are written as the vendors' own libraries for Python write them, which differ in the space behind a comma or colon.
 enum JSONWebToken {
     enum Value {
         case text(String)
+        case texts([String])
         case number(Int)
     }
     typealias Fields = [(name: String, value: Value)]
 
     /// - Parameters:
-    ///   - header: Without `alg`.
+    ///   - header: With `alg`, which is `RS256`.
     ///   - claims: In the order in which they are written.
+    ///   - space: What stands behind commas and colons.
     static func signed(
-        header: Fields, claims: Fields, with key: RSAPrivateKey
+        header: Fields, claims: Fields, space: String = " ", with key: RSAPrivateKey
     ) throws(RSAPrivateKey.Failure) -> String {
-        let text = "\(Array(json(header).utf8).base64URL).\(Array(json(claims).utf8).base64URL)"
+        let parts = [header, claims].map { Array(json($0, space).utf8).base64URL }
+        let text = parts.joined(separator: ".")
         return "\(text).\(try key.signature(of: text.utf8).base64URL)"
     }
 
-    private static func json(_ fields: Fields) -> String {
+    private static func json(_ fields: Fields, _ space: String) -> String {
         let members = fields.map { field in
-            switch field.value {
-            case .text(let text): "\(quoted(field.name)): \(quoted(text))"
-            case .number(let number): "\(quoted(field.name)): \(number)"
-            }
+            let value =
+                switch field.value {
+                case .text(let text): quoted(text)
+                case .texts(let texts): "[\(texts.map(quoted).joined(separator: ",\(space)"))]"
+                case .number(let number): String(number)
+                }
+            return "\(quoted(field.name)):\(space)\(value)"
         }
-        return "{\(members.joined(separator: ", "))}"
+        return "{\(members.joined(separator: ",\(space)"))}"
     }
 
     private static func quoted(_ text: String) -> String {

@@ -67,14 +67,15 @@ struct SettingsReader {
         return checked(value, bytes, in: range, form: "a size in bytes (or with KiB, MiB, GiB)") ?? fallback
     }
 
-    /// A time, as a number of `unit` or with a unit of its own: `500ms`, `30s`, `5min`.
+    /// A time, as a number of `unit` (`ms`, `s` or `min`) or with a unit of its own: `500ms`, `30s`, `5min`.
     mutating func duration(
         _ declaration: EnvironmentVariable, unit: String, in range: ClosedRange<Int>, default fallback: Int
     ) -> Duration {
-        let units = ["": unit == "ms" ? 1 : 1000, "ms": 1, "s": 1000, "min": 60_000, "m": 60_000, "h": 3_600_000]
+        var units = ["ms": 1, "s": 1000, "min": 60_000, "m": 60_000, "h": 3_600_000]
+        units[""] = units[unit]
         guard let value = text(declaration) else { return .milliseconds(fallback) }
         let milliseconds = Self.scaled(value.text, units: units)
-        let form = unit == "ms" ? "a number of milliseconds" : "a number of seconds"
+        let form = "a number of \(["ms": "milliseconds", "min": "minutes"][unit] ?? "seconds")"
         return .milliseconds(checked(value, milliseconds, in: range, form: form, unit: " ms") ?? fallback)
     }
 
