@@ -45,10 +45,19 @@ public enum Digest {
 
     /// HMAC with SHA-256, RFC 2104: 32 bytes.
     public static func hmacSHA256(key: [UInt8], _ bytes: some Sequence<UInt8>) -> [UInt8] {
+        hmac(EVP_sha256(), key, bytes)
+    }
+
+    /// HMAC with SHA-1: 20 bytes.
+    public static func hmacSHA1(key: [UInt8], _ bytes: some Sequence<UInt8>) -> [UInt8] {
+        hmac(EVP_sha1(), key, bytes)
+    }
+
+    private static func hmac(_ type: OpaquePointer?, _ key: [UInt8], _ bytes: some Sequence<UInt8>) -> [UInt8] {
         let message = Array(bytes)
         var count: UInt32 = 0
         return [UInt8](unsafeUninitializedCapacity: Int(EVP_MAX_MD_SIZE)) { buffer, initialized in
-            HMAC(EVP_sha256(), key, Int32(key.count), message, message.count, buffer.baseAddress, &count)
+            HMAC(type, key, Int32(key.count), message, message.count, buffer.baseAddress, &count)
             initialized = Int(count)
         }
     }
