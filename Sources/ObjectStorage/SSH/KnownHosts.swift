@@ -68,7 +68,8 @@ struct KnownHosts {
         let isNamed = matches(names, name)
         guard isNamed || port != 22 && matches(names, host) else { return nil }
         return Entry(
-            file: file, line: number, isRevoked: marker != nil, isOfOtherPort: !isNamed, keyType: String(type), key: key)
+            file: file, line: number, isRevoked: marker != nil, isOfOtherPort: !isNamed, keyType: String(type), key: key
+        )
     }
 
     /// Whether a list of names and patterns, or one hashed name, stands for `name`.
@@ -125,7 +126,9 @@ struct KnownHosts {
                 let end = try descriptor.seek(offset: 0, from: .end)
                 var last: UInt8 = 10
                 if end > 0 {
-                    _ = try withUnsafeMutableBytes(of: &last) { try descriptor.read(fromAbsoluteOffset: end - 1, into: $0) }
+                    _ = try withUnsafeMutableBytes(of: &last) {
+                        try descriptor.read(fromAbsoluteOffset: end - 1, into: $0)
+                    }
                 }
                 try descriptor.writeAll(((last == 10 ? "" : "\n") + line).utf8)
             }

@@ -191,7 +191,8 @@ enum SFTPReply {
             let message = reader.bytes() ?? []
             self = .status(
                 SFTPStatus(
-                    code: SFTPStatus.Code(rawValue: code) ?? .failure, message: String(decoding: message, as: UTF8.self)))
+                    code: SFTPStatus.Code(rawValue: code) ?? .failure, message: String(decoding: message, as: UTF8.self)
+                ))
         case .handle:
             guard let handle = reader.bytes(), handle.count <= 256 else { return nil }
             self = .handle(Array(handle))

@@ -14,9 +14,9 @@ struct SSHHostKey {
         "rsa-sha2-256", "ssh-rsa",
     ]
 
-    /// The types of keys to ask the host for, in this order: one that is known goes first. Nil: any.
-    func preferredTypes() throws(ServiceFailure) -> String? {
-        guard case .knownHosts(let files, _) = options.hostKeyCheck else { return nil }
+    /// The types of keys to ask the host for, in this order: one that is known goes first.
+    func preferredTypes() throws(ServiceFailure) -> String {
+        guard case .knownHosts(let files, _) = options.hostKeyCheck else { return Self.types.joined(separator: ",") }
         let known = try KnownHosts(files: files, host: options.host, port: options.port)
         let names = Set(known.entries.filter { !$0.isRevoked && !$0.isOfOtherPort }.map(\.keyType))
         let isKnown = { (type: String) in names.contains(type.hasPrefix("rsa-") ? "ssh-rsa" : type) }
@@ -39,7 +39,7 @@ struct SSHHostKey {
             guard Digest.sha256(key) == expected else {
                 throw untrusted(
                     type, key, "has not the fingerprint of SSH_HOST_KEY_FINGERPRINT",
-                    "if the host has a new key, give its fingerprint")
+                    "if this is the host's own key, give its fingerprint")
             }
         case .knownHosts(let files, let addsNew):
             try check(key, type, files, addsNew: addsNew)

@@ -127,7 +127,8 @@ extension SSHObjectStore {
         if there?.isDirectory == true { throw Self.nameConflict }
         if there != nil, status.code == .failure, !connection.offers(.posixRename) {
             throw ServiceFailure(
-                .invalid, "the SFTP server cannot replace a file in one step: it does not offer posix-rename@openssh.com")
+                .invalid,
+                "the SFTP server cannot replace a file in one step: it does not offer posix-rename@openssh.com")
         }
         throw try write.missing(status, connection)
     }
@@ -139,8 +140,14 @@ extension SSHObjectStore {
             // Where a link fails although nothing is in the way, something may have been in the way at that moment.
             for _ in 0..<2 {
                 let status = try connection.link(write.temporary, as: write.path)
-                if status.isOK { return write.temporaryStays = true }
-                if try isOurs(write, hasAskedBefore, connection) { return write.temporaryStays = true }
+                if status.isOK {
+                    write.temporaryStays = true
+                    return
+                }
+                if try isOurs(write, hasAskedBefore, connection) {
+                    write.temporaryStays = true
+                    return
+                }
                 if status.code == .permissionDenied || status.code == .noSuchFile {
                     throw try write.missing(status, connection)
                 }

@@ -95,7 +95,8 @@ extension SSHSession {
 
     private static func advice(rsa isModern: Bool) -> String {
         guard !isModern, let version = libssh2_version(0) else { return "" }
-        return " (libssh2 \(String(cString: version)) signs with RSA keys by SHA-1 only, which OpenSSH 8.8 and later refuse: "
+        return
+            " (libssh2 \(String(cString: version)) signs with RSA keys by SHA-1 only, which OpenSSH 8.8 and later refuse: "
             + "use a key of the type ed25519 or ecdsa)"
     }
 

@@ -48,9 +48,7 @@ final class SSHSession {
         self.raw = raw
         libssh2_session_set_blocking(raw, 0)
         let hostKey = SSHHostKey(options)
-        if let types = try hostKey.preferredTypes() {
-            libssh2_session_method_pref(raw, LIBSSH2_METHOD_HOSTKEY, types)
-        }
+        libssh2_session_method_pref(raw, LIBSSH2_METHOD_HOSTKEY, try hostKey.preferredTypes())
         let code = try call { libssh2_session_handshake(raw, socket.raw) }
         guard code == 0 else { throw broken("the key exchange with \(options.host) failed", code) }
         try hostKey.check(raw)

@@ -124,7 +124,8 @@ struct SSHIdentity {
                 .init(proof: .key(path: path, passphrase: passphrase.map { Secret($0.text) }), source: key.variable))
         } else if let passphrase, scope.scope == .ownOnly {
             throw CredentialError(
-                CredentialSourceFailure(passphrase.variable, "is set, but \(scope.name(Variables.privateKeyPath)) is not"))
+                CredentialSourceFailure(
+                    passphrase.variable, "is set, but \(scope.name(Variables.privateKeyPath)) is not"))
         }
         if let password = scope.value(Variables.password) {
             methods.append(.init(proof: .password(Secret(password.text)), source: password.variable))
