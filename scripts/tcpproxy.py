@@ -7,19 +7,17 @@ It is told what to do on its standard input, one JSON value a line, and answers 
 
     [RULE...]   replaces the rules           -> the number of times each of the old ones was used
     "counts"                                 -> the number of times each rule was used
-    "peak"      the most connections that had bytes on their way to the client within one tenth of a second
 
 A rule is an object:
-    on "up" | "down" at N     once N bytes have gone this way on one connection since the rule was given (or since the
-                              connection began): exactly these are passed on
+    on "up" | "down" at N     once more than N bytes have come this way on one connection since the rule was given (or
+                              since the connection began): exactly N are passed on
     do "reset"                cuts the connection, both ways
     do "stall" for SECONDS    passes nothing on any more, and then cuts
     do "refuse"               cuts a connection at its beginning (no `on`)
-    do "delay" for SECONDS    passes all on so much later (no `on`; for connections that begin after it)
+    do "gather" COUNT         passes nothing on until so many connections have come to this place
     times                     is used up after as many (default 1)
 """
 import json
-import queue
 import socket
 import struct
 import sys
@@ -30,7 +28,6 @@ CHUNK = 1 << 16
 LOCK = threading.Lock()
 RULES = []
 CONNECTIONS = set()
-PEAK = 0
 
 
 def reset(sock):
@@ -53,10 +50,9 @@ def take(action):
 
 
 class Connection:
-    def __init__(self, client, service, delay):
-        self.client, self.service, self.delay = client, service, delay
+    def __init__(self, client, service):
+        self.client, self.service = client, service
         self.passed = {"up": 0, "down": 0}
-        self.last_down = 0.0
         self.stalled = threading.Event()
         with LOCK:
             CONNECTIONS.add(self)
@@ -78,61 +74,34 @@ class Connection:
                 if rule.get("on") != way or rule["used"] >= rule.get("times", 1):
                     continue
                 place = rule["base"].get((self, way), 0) + rule["at"]
-                if before <= place <= before + count:
+                if before <= place < before + count:
                     rule["used"] += 1
                     return place - before, rule
         return count, None
 
     def pump(self, way, source, target):
-        later = queue.Queue()
-        if self.delay:
-            threading.Thread(target=self.send_later, args=(later, target), daemon=True).start()
-        while True:
-            try:
+        try:
+            while True:
                 data = source.recv(CHUNK)
-            except OSError:
-                data = b""
-            if not data:
-                break
-            count, rule = self.due(way, len(data))
-            if way == "down":
-                self.note()
-            try:
+                if not data:
+                    break
+                count, rule = self.due(way, len(data))
                 if self.stalled.is_set():
                     continue
-                if self.delay:
-                    later.put((time.monotonic() + self.delay, data[:count]))
-                elif count:
-                    target.sendall(data[:count])
-            except OSError:
+                target.sendall(data[:count])
+                if rule is None:
+                    continue
+                if rule["do"] == "gather":
+                    rule["barrier"].wait()
+                    target.sendall(data[count:])
+                    continue
+                if rule["do"] == "stall":
+                    self.stalled.set()
+                    time.sleep(rule["for"])
                 break
-            if rule and rule["do"] == "stall":
-                self.stalled.set()
-                time.sleep(rule["for"])
-            if rule:
-                break
-        if self.delay:
-            later.put((0, b""))
-            time.sleep(self.delay)
+        except OSError:
+            pass
         self.end()
-
-    def send_later(self, later, target):
-        while True:
-            when, data = later.get()
-            if not data:
-                return
-            time.sleep(max(0, when - time.monotonic()))
-            try:
-                target.sendall(data)
-            except OSError:
-                return
-
-    def note(self):
-        global PEAK
-        now = time.monotonic()
-        self.last_down = now
-        with LOCK:
-            PEAK = max(PEAK, sum(1 for other in CONNECTIONS if now - other.last_down < 0.1))
 
 
 def accept(listener, address):
@@ -141,7 +110,6 @@ def accept(listener, address):
         if take("refuse"):
             reset(client)
             continue
-        delay = next((rule["for"] for rule in RULES if rule["do"] == "delay"), 0)
         try:
             service = socket.create_connection(address)
         except OSError:
@@ -149,16 +117,18 @@ def accept(listener, address):
             continue
         for sock in (client, service):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        Connection(client, service, delay)
+        Connection(client, service)
 
 
 def replace(rules):
-    global RULES, PEAK
+    global RULES
     with LOCK:
         counts = [rule["used"] for rule in RULES]
         base = {(one, way): one.passed[way] for one in CONNECTIONS for way in ("up", "down")}
         RULES = [dict(rule, used=0, base=base) for rule in rules]
-        PEAK = 0
+        for rule in RULES:
+            if rule["do"] == "gather":
+                rule["barrier"] = threading.Barrier(rule["count"])
     return counts
 
 
@@ -169,9 +139,7 @@ def main():
     print(listener.getsockname()[1], flush=True)
     for line in sys.stdin:
         command = json.loads(line)
-        if command == "peak":
-            answer = PEAK
-        elif command == "counts":
+        if command == "counts":
             answer = [rule["used"] for rule in RULES]
         else:
             answer = replace(command)

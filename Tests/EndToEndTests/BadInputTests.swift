@@ -123,7 +123,7 @@ struct BadInputTests {
         }
         try refuse("s4://bucket/x", 78, "did you mean s3")
         try refuse("S3_PREFIX", 78, "WALG_S3_PREFIX")
-        for scheme in ["gs", "azure", "swift", "oss"] {
+        for scheme in ["azure", "swift", "oss"] {
             try refuse("\(scheme)://somewhere/x", 78, "\(scheme):// is not yet supported")
         }
         let secret = try work.zenith("init", "--storage-dest", "s3://AKIA:topsecretword@bucket/x")

@@ -8,10 +8,11 @@ public final class TCPProxy: Sendable {
         var at: Int?
         var action: String
         var seconds: Double?
+        var count: Int?
         var times = 1
 
         enum CodingKeys: String, CodingKey {
-            case on, at, times
+            case on, at, count, times
             case action = "do"
             case seconds = "for"
         }
@@ -25,8 +26,10 @@ public final class TCPProxy: Sendable {
         }
         /// Cuts new connections.
         public static func refuse(times: Int = 1) -> Rule { Rule(action: "refuse", times: times) }
-        /// Makes the service seem far away.
-        public static func delay(seconds: Double) -> Rule { Rule(action: "delay", seconds: seconds) }
+        /// Lets so many connections go on from here only together.
+        public static func gather(_ count: Int, _ way: Way, at offset: Int) -> Rule {
+            Rule(on: way, at: offset, action: "gather", count: count, times: count)
+        }
     }
 
     public let port: Int
@@ -51,9 +54,6 @@ public final class TCPProxy: Sendable {
     public func counts() async throws -> [Int] {
         try JSONDecoder().decode([Int].self, from: Data(try await ask("\"counts\"").utf8))
     }
-
-    /// The most connections at once that were being read from, since the rules were set.
-    public func peak() async throws -> Int { Int(try await ask("\"peak\"")) ?? 0 }
 
     private func ask(_ line: String) async throws -> String {
         try await ChildProcess.blocking { [child] in try child.ask(line) }

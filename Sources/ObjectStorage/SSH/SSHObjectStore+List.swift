@@ -15,7 +15,8 @@ extension SSHObjectStore {
     public func list(
         prefix: String, delimiter: String?, after: ObjectKey?, limit: Int
     ) async throws(ObjectStoreError) -> ObjectListing {
-        try await naming(prefix.isEmpty ? "listing objects" : "listing \(prefix)", nil) { () async throws(ServiceFailure) in
+        try await naming(prefix.isEmpty ? "listing objects" : "listing \(prefix)", nil) {
+            () async throws(ServiceFailure) in
             guard limit > 0 else { throw ServiceFailure(.invalid, "a limit of \(limit)") }
             guard delimiter == nil || delimiter == "/" else {
                 throw ServiceFailure(.invalid, "a delimiter other than /")
