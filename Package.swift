@@ -45,6 +45,7 @@ let package = Package(
         // System libraries and C.
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CSSH2", pkgConfig: "libssh2", providers: [.apt(["libssh2-1-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "CChecksum", cSettings: [.unsafeFlags(["-O3"])]),
         .target(name: "CFileSystem"),
@@ -53,7 +54,8 @@ let package = Package(
         // Storage.
         library("Digests", ["COpenSSL"]),
         library("StorageURI", ["Digests"]),
-        library("ObjectStorage", ["StorageURI", "Digests", "CCurl", "CChecksum", "CFileSystem", systemPackage]),
+        library(
+            "ObjectStorage", ["StorageURI", "Digests", "CCurl", "CSSH2", "CChecksum", "CFileSystem", systemPackage]),
 
         // PostgreSQL's formats: bytes in, values out.
         library("PostgresFormat", ["CChecksum"]),

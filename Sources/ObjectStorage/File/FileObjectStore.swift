@@ -18,7 +18,7 @@ public final class FileObjectStore: ObjectStore {
     /// False where what is written may wait in memory until the system writes it out, as with `cp`.
     let isDurable: Bool
     /// The largest directory listed last, so that the next page does not read and sort all of it again.
-    let lastListed = Mutex<DirectorySnapshot?>(nil)
+    let lastListed = Mutex<KeptDirectory?>(nil)
     /// Directories that this store has already prepared for writing.
     let preparedDirectories = Mutex<Set<String>>([])
     private let hasAtomicCreate = Atomic<Bool>(true)

@@ -18,8 +18,8 @@ final class CurlEngine: @unchecked Sendable {
         var hasThread = false
     }
 
-    /// libcurl's own start-up, once a process.
-    private static let isReady: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+    /// libcurl's own start-up, and of the libraries that it uses, once a process.
+    static let isReady: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
     /// Handles kept for the next transfer; more than this many are freed.
     private static let idleHandleLimit = 8

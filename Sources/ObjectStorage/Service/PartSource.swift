@@ -21,6 +21,7 @@ struct PartSource {
     private static let mebibyte = 1 << 20
     /// After how many parts of a stream, whose length is not known, they double in size.
     private static let partsBeforeDoubling = 2_000
+    private static let largestDoubling = 4
 
     init(_ body: ObjectBody, partSize: Int) throws(ServiceFailure) {
         switch body {
@@ -44,6 +45,28 @@ struct PartSource {
         self.partSize = needed <= partSize ? partSize : ((needed + Self.mebibyte - 1) / Self.mebibyte) * Self.mebibyte
     }
 
+    /// Where the parts lie in the whole, for storages that take them by their place.
+    struct Layout: Sendable {
+        fileprivate let partSize: Int
+        fileprivate let isStream: Bool
+
+        /// - Parameter number: Counted from 1.
+        func offset(ofPart number: Int) -> Int {
+            var (offset, rest, size) = (0, number - 1, partSize)
+            while isStream, rest > PartSource.partsBeforeDoubling, size < partSize << PartSource.largestDoubling {
+                offset += PartSource.partsBeforeDoubling * size
+                rest -= PartSource.partsBeforeDoubling
+                size *= 2
+            }
+            return offset + rest * size
+        }
+    }
+
+    var layout: Layout {
+        if case .stream = source { return Layout(partSize: partSize, isStream: true) }
+        return Layout(partSize: partSize, isStream: false)
+    }
+
     /// The next part; nil when there is nothing at all.
     mutating func next() async throws(ServiceFailure) -> HTTPBody? {
         guard !isAtEnd else { return nil }
@@ -60,7 +83,7 @@ struct PartSource {
             advance(count, of: total)
             return .file(FileRegion(file: file, offset: start, count: count))
         case .stream(let reader):
-            let size = partSize << min((partCount - 1) / Self.partsBeforeDoubling, 4)
+            let size = partSize << min((partCount - 1) / Self.partsBeforeDoubling, Self.largestDoubling)
             do {
                 let bytes = try await reader.read(size)
                 isAtEnd = try await reader.isAtEnd()

@@ -74,8 +74,5 @@ struct CredentialScope: Sendable {
     }
 
     /// A path as it was given, with the home directory for `~`.
-    func expandingHome(_ path: String) -> String {
-        guard path.hasPrefix("~/"), let home = environment.homeDirectory else { return path }
-        return home + path.dropFirst()
-    }
+    func expandingHome(_ path: String) -> String { environment.expandingHome(path) }
 }

@@ -54,7 +54,7 @@ public struct MisspelledVariables: Sendable {
     private static let familiesOfOthers = [
         "AWS_ENDPOINT_URL_", "AWS_LAMBDA_", "AWS_CSM_", "AWS_CLI_", "AWS_VAULT_", "AWS_XRAY_", "WALG_STATSD_",
         "WALG_LIBSODIUM_", "WALG_PGP_", "WALG_CSE_KMS_", "WALG_ENVELOPE_", "WALG_FAILOVER_STORAGES", "GOSWIFT_",
-        "GOOGLE_CLOUD_", "SSH_AUTH_", "SSH_ASKPASS", "SSH_AGENT_",
+        "GOOGLE_CLOUD_", "SSH_ASKPASS", "SSH_AGENT_",
     ]
 
     /// What other tools read: near to one of ours, but no slip. Those of WAL-G are without their prefix, too.

@@ -56,6 +56,12 @@ public struct RoleEnvironment: Sendable {
     /// The user's home directory, where the vendors' files lie.
     var homeDirectory: String? { variables["HOME"].flatMap { $0.isEmpty ? nil : $0 } }
 
+    /// A path as it was given, with the home directory for `~`.
+    func expandingHome(_ path: String) -> String {
+        guard path.hasPrefix("~/"), let home = homeDirectory else { return path }
+        return home + path.dropFirst()
+    }
+
     /// The name to advise for a variable in a message: with the role's prefix, if there is a role.
     public func advisedName(_ name: String) -> String { (role?.rawValue ?? "") + name }
 }

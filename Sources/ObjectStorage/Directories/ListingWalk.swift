@@ -1,10 +1,26 @@
-import Glibc
-import SystemPackage
+/// Directories that hold objects as files: what a listing has to know of them.
+protocol ListableTree {
+    associatedtype Directory
+    associatedtype Failure: Error
+
+    /// The directory below the root; nil when it is not there, or no directory.
+    func open(directories: [String]) throws(Failure) -> Directory?
+    /// A directory in another; nil when it is gone, or nothing that keys can lie below.
+    ///
+    /// - Parameter isTop: Whether `parent` is the root.
+    func open(_ name: String, in parent: Directory, isTop: Bool) throws(Failure) -> Directory?
+    func snapshot(of directory: Directory) throws(Failure) -> DirectorySnapshot
+    /// The size of a file whose snapshot does not tell it; nil when it is gone, or no file any more.
+    func sizeBytes(of name: String, in directory: Directory) throws(Failure) -> Int?
+    /// Whether there is an object right in the directory, and the directories in it as far as they have been read by
+    /// then.
+    func peek(into directory: Directory) throws(Failure) -> (holdsObject: Bool, directories: [[UInt8]])
+}
 
 /// One page of a listing: a walk through the directories in the byte order of keys, which opens only those that can
 /// hold a key of this page.
-struct ListingWalk: ~Copyable {
-    private let store: FileObjectStore
+struct ListingWalk<Tree: ListableTree>: ~Copyable {
+    private let tree: Tree
     /// What keys and common prefixes must begin with.
     private let prefix: [UInt8]
     private let after: [UInt8]
@@ -15,10 +31,10 @@ struct ListingWalk: ~Copyable {
     private var last: String?
 
     init(
-        store: FileObjectStore, prefix: String, after: ObjectKey?, rollsUp: Bool, limit: Int,
+        _ tree: Tree, prefix: String, after: ObjectKey?, rollsUp: Bool, limit: Int,
         cancellation: BlockingWork.Cancellation
     ) {
-        self.store = store
+        self.tree = tree
         self.prefix = Array(prefix.utf8)
         self.after = after.map { Array($0.text.utf8) } ?? []
         self.rollsUp = rollsUp
@@ -26,8 +42,8 @@ struct ListingWalk: ~Copyable {
         self.cancellation = cancellation
     }
 
-    /// Walks from the directory that the prefix names.
-    mutating func run() throws(ObjectStoreError) {
+    /// Walks from the directory that the prefix names. Ends early, with part of a page, when it is cancelled.
+    mutating func run() throws(Tree.Failure) {
         let slash = UInt8(ascii: "/")
         let baseCount = prefix.lastIndex(of: slash).map { $0 + 1 } ?? 0
         let base = Array(prefix[..<baseCount])
@@ -39,24 +55,13 @@ struct ListingWalk: ~Copyable {
             if FileKey.fault(inSegment: Substring(name).utf8) != nil { return }  // no file can have such a key
             directories.append(name)
         }
-        do throws(Errno) {
-            let directory = try store.tree.open(directories: directories)
-            _ = try walk(directory, base)
-        } catch {
-            switch error {
-            case .noSuchFileOrDirectory: return
-            case .notDirectory where !store.tree.rootIsFile: return
-            default: throw store.failure(error, "list \(String(decoding: prefix, as: UTF8.self))", nil)
-            }
-        }
-        if cancellation.isCancelled {
-            throw ObjectStoreError(.unavailable, "\(store.location): list", cause: CancellationError())
-        }
+        guard let directory = try tree.open(directories: directories) else { return }
+        _ = try walk(directory, base)
     }
 
     /// Adds what lies in `directory`, whose keys begin with `base`. False when the page is full.
-    private mutating func walk(_ directory: borrowing Descriptor, _ base: [UInt8]) throws(Errno) -> Bool {
-        let snapshot = try store.snapshot(of: directory)
+    private mutating func walk(_ directory: Tree.Directory, _ base: [UInt8]) throws(Tree.Failure) -> Bool {
+        let snapshot = try tree.snapshot(of: directory)
         // The rest, in this directory, of the key that the page begins behind, and of the prefix.
         let behind = after.starts(with: base) ? after[base.count...] : []
         let wanted = base.count < prefix.count ? prefix[base.count...] : []
@@ -71,21 +76,22 @@ struct ListingWalk: ~Copyable {
             let key = base + name
             if entry.isDirectory, !rollsUp {
                 guard isPast || behind.starts(with: name) else { continue }
-                guard let child = try openDirectory(name, in: directory, isTop: base.isEmpty) else { continue }
+                guard let child = try open(name.dropLast(), in: directory, isTop: base.isEmpty) else { continue }
                 guard try walk(child, key) else { return false }
             } else if isPast, let text = String(validating: key, as: UTF8.self), key.count <= FileKey.maximumKeyBytes {
                 if entry.isDirectory {
-                    guard let child = try openDirectory(name, in: directory, isTop: base.isEmpty),
+                    guard let child = try open(name.dropLast(), in: directory, isTop: base.isEmpty),
                         try holdsObject(child)
                     else { continue }
                     guard hasRoom(for: text) else { return false }
                     listing.commonPrefixes.append(text)
                 } else {
                     let fileName = String(decoding: name, as: UTF8.self)
-                    // Gone or replaced since the directory was read.
-                    guard let status = try? directory.status(name: fileName), status.isRegularFile else { continue }
+                    var size = entry.sizeBytes
+                    if size == nil { size = try tree.sizeBytes(of: fileName, in: directory) }
+                    guard let size else { continue }
                     guard hasRoom(for: text) else { return false }
-                    listing.objects.append(ObjectInfo(key: ObjectKey(text), sizeBytes: Int(status.st_size)))
+                    listing.objects.append(ObjectInfo(key: ObjectKey(text), sizeBytes: size))
                 }
             }
         }
@@ -102,35 +108,19 @@ struct ListingWalk: ~Copyable {
         return true
     }
 
-    /// Nil when it is gone, or nothing that keys can lie below.
-    private func openDirectory(
-        _ name: some Sequence<UInt8>, in parent: borrowing Descriptor, isTop: Bool
-    ) throws(Errno) -> Descriptor? {
-        let bytes = Array(name.dropLast())  // without the slash
-        guard let text = String(validating: bytes, as: UTF8.self) else { return nil }
-        do throws(Errno) { return try parent.open(name: text, O_RDONLY | O_DIRECTORY) } catch {
-            switch error {
-            case .noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels: return nil
-            // What every new file system has at its top, for root alone, is no part of the storage.
-            case .permissionDenied where isTop && text == "lost+found": return nil
-            default: throw error
-            }
-        }
+    private func open(
+        _ name: some Sequence<UInt8>, in parent: Tree.Directory, isTop: Bool
+    ) throws(Tree.Failure) -> Tree.Directory? {
+        guard let text = String(validating: name, as: UTF8.self) else { return nil }
+        return try tree.open(text, in: parent, isTop: isTop)
     }
 
     /// A directory without a file in it, or below it, holds no key: it is what an interrupted delete leaves.
-    private func holdsObject(_ directory: borrowing Descriptor) throws(Errno) -> Bool {
-        var children: [[UInt8]] = []
-        let stream = try directory.directoryStream()
-        while let (name, type) = try stream.next() {
-            switch try DirectorySnapshot.isDirectory(name, type, in: directory) {
-            case false?: return true
-            case true?: children.append(Array(name) + [UInt8(ascii: "/")])
-            case nil: break
-            }
-        }
-        for child in children {
-            if let child = try openDirectory(child, in: directory, isTop: false), try holdsObject(child) { return true }
+    private func holdsObject(_ directory: Tree.Directory) throws(Tree.Failure) -> Bool {
+        let (holdsObject, children) = try tree.peek(into: directory)
+        if holdsObject { return true }
+        for name in children where !cancellation.isCancelled {
+            if let child = try open(name, in: directory, isTop: false), try self.holdsObject(child) { return true }
         }
         return false
     }
