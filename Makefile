@@ -1,7 +1,7 @@
 # `make` explains. On a Debian machine with a Swift toolchain, `make demo` and `make test` install what they lack.
 
 .DEFAULT_GOAL := help
-.PHONY: help build release demo test test-storages bench bench-storage format lint clean
+.PHONY: help build release demo test test-storages test-segsize bench bench-storage format lint clean
 
 # The Swift runtime goes into the programs: they start in half the time, and run where there is no toolchain. The
 # toolchain's own linker, as the usual one warns of what Foundation calls.
@@ -12,6 +12,7 @@ help:
 	@echo "make demo     the main job on this machine: import, push, lose the disk, start again, export, query"
 	@echo "make test     builds and runs all tests"
 	@echo "make test-storages  all tests against storage services, on every service there is"
+	@echo "make test-segsize  builds a PostgreSQL with small segment files, and runs the test that needs one"
 	@echo "make bench    push and export beside pgBackRest and pg_basebackup"
 	@echo "make bench-storage  zenith storage beside rclone and the aws command"
 	@echo "make build    a debug build, in .build/debug"
@@ -42,6 +43,11 @@ test-storages:
 	@scripts/setup test-storages
 	swift build --build-tests
 	ZENITH_TEST_STORAGES=all swift test --skip-build --filter 'StorageURITests|ObjectStorageTests|CommandKitTests'
+
+test-segsize:
+	@scripts/setup test-segsize
+	swift build --build-tests
+	bin=$$(scripts/build-postgres-segsize) && ZENITH_TEST_SEGSIZE_BIN=$$bin swift test --skip-build --filter SegmentSizeTests
 
 bench:
 	@scripts/setup bench

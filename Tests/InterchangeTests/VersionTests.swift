@@ -41,9 +41,10 @@ struct VersionTests {
         #expect(identity.postgresMajor == major && identity.dataChecksums)
     }
 
-    @Test("WAL segments of 1 MB")
-    func smallSegments() async throws {
-        #expect(try await roundTrip(15, .init(walSegmentMegabytes: 1)).walSegmentBytes == 1 << 20)
+    @Test("WAL segments of the least and of the most size, in MB", arguments: [1, 1024])
+    func walSegments(_ megabytes: Int) async throws {
+        #expect(
+            try await roundTrip(15, .init(walSegmentMegabytes: megabytes)).walSegmentBytes == megabytes << 20)
     }
 
     @Test("WAL segments of 64 MB, no checksums, access for the group")

@@ -79,11 +79,13 @@ func dumpAll(_ cluster: PostgresCluster) throws -> String {
 }
 
 /// Relation files, relation maps and SLRUs below a data directory, by path, through the links of tablespaces. By rules of
-/// its own: what must be carried byte for byte.
+/// its own: what must be carried byte for byte. Not the empty segment files that PostgreSQL leaves where it shortens a
+/// relation.
 func contentFiles(_ dataDirectory: String) throws -> Set<String> {
     let found = try shell(
         "sh", "-c",
-        "cd \"$0\" && find -L base global pg_xact pg_multixact pg_commit_ts pg_twophase pg_tblspc -type f",
+        "cd \"$0\" && find -L base global pg_xact pg_multixact pg_commit_ts pg_twophase pg_tblspc -type f"
+            + " ! '(' -name '*.*' -empty ')'",
         dataDirectory)
     return Set(
         found.split(separator: "\n").map(String.init).filter { path in

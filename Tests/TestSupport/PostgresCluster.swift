@@ -39,14 +39,19 @@ public final class PostgresCluster: Sendable {
     private let running = Mutex<PostgresServer?>(nil)
 
     /// Runs `initdb`. The superuser is `postgres`, trusted on every connection.
-    public init(major: Int, _ options: Options = Options()) throws {
-        installation = try .require(major: major)
+    public convenience init(major: Int, _ options: Options = Options()) throws {
+        try self.init(.require(major: major), options)
+    }
+
+    /// The same, by the `initdb` of one installation.
+    public init(_ installation: PostgresInstallation, _ options: Options = Options()) throws {
+        self.installation = installation
         directory = try PostgresInstallation.makeDirectory()
         dataDirectory = directory + "/data"
         var arguments = ["-D", dataDirectory, "-U", "postgres", "-A", "trust", "--no-sync"]
         arguments += ["--locale=\(options.locale)", "--encoding=\(options.encoding)"]
         if options.checksums { arguments.append("--data-checksums") }
-        if !options.checksums, major >= 18 { arguments.append("--no-data-checksums") }
+        if !options.checksums, installation.major >= 18 { arguments.append("--no-data-checksums") }
         if let size = options.walSegmentMegabytes { arguments.append("--wal-segsize=\(size)") }
         do {
             try installation.check("initdb", arguments + options.arguments, directory: directory)
@@ -65,13 +70,17 @@ public final class PostgresCluster: Sendable {
     }
 
     /// A cluster whose data directory exists, such as an export. It must belong to the server's user already; nothing
-    /// in it is changed here, and it stays when this object goes.
-    public static func open(_ dataDirectory: String) throws -> PostgresCluster {
+    /// in it is changed here, and it stays when this object goes. `installation` is for one that its version does not
+    /// tell.
+    public static func open(
+        _ dataDirectory: String, by installation: PostgresInstallation? = nil
+    ) throws -> PostgresCluster {
         let version = try String(contentsOfFile: dataDirectory + "/PG_VERSION", encoding: .utf8)
         guard let major = Int(version.trimmingCharacters(in: .whitespacesAndNewlines)) else {
             throw PostgresTestError("\(dataDirectory)/PG_VERSION: not a version: \(version)")
         }
-        return try PostgresCluster(installation: .require(major: major), dataDirectory: dataDirectory)
+        return try PostgresCluster(
+            installation: installation ?? .require(major: major), dataDirectory: dataDirectory)
     }
 
     deinit {

@@ -27,6 +27,11 @@ public struct PostgresInstallation: Sendable, Hashable, CustomStringConvertible 
         return found
     }
 
+    /// A PostgreSQL 15 with small segment files, where `ZENITH_TEST_SEGSIZE_BIN` names its programs' directory:
+    /// `make test-segsize` builds it.
+    public static let smallSegments = ProcessInfo.processInfo.environment["ZENITH_TEST_SEGSIZE_BIN"]
+        .map { PostgresInstallation(major: 15, bin: $0) }
+
     /// Runs one of its programs (or any other, named by its path) as the user that PostgreSQL accepts: the current
     /// one, or, when that is root, `postgres`. The program sees no `PG…` variable but the given ones.
     public func run(
