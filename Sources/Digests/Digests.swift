@@ -48,11 +48,7 @@ public enum Digest {
         hmac(EVP_sha256(), key, bytes)
     }
 
-<<<<<<< HEAD
     /// HMAC with SHA-1, RFC 2104: 20 bytes. For services that ask for it.
-=======
-    /// HMAC with SHA-1: 20 bytes.
->>>>>>> ssh
     public static func hmacSHA1(key: [UInt8], _ bytes: some Sequence<UInt8>) -> [UInt8] {
         hmac(EVP_sha1(), key, bytes)
     }

@@ -7,32 +7,24 @@ struct CredentialHTTP: Sendable {
     var pause: Duration = .milliseconds(200)
 
     /// Sends a request until there is an answer that will not change by itself.
-<<<<<<< HEAD
-    func send(_ request: HTTPFetchRequest, from source: String, attempts: Int = 3) async throws -> HTTPFetchResponse {
-        try await send(from: source, attempts: attempts) { request }
-    }
-
-    /// The same for a request that is made anew for each try, as one with a number that is taken only once.
-    func send(
-        from source: String, attempts: Int = 3, _ request: () -> HTTPFetchRequest
-=======
     ///
     /// - Parameter passing: Statuses of the service's own, besides the usual ones, that may be others at the next try.
     func send(
         _ request: HTTPFetchRequest, from source: String, attempts: Int = 3, passing: Set<Int> = []
->>>>>>> azure
+    ) async throws -> HTTPFetchResponse {
+        try await send(from: source, attempts: attempts, passing: passing) { request }
+    }
+
+    /// The same for a request that is made anew for each try, as one with a number that is taken only once.
+    func send(
+        from source: String, attempts: Int = 3, passing: Set<Int> = [], _ request: () -> HTTPFetchRequest
     ) async throws -> HTTPFetchResponse {
         var attempt = 1
         while true {
             var problem: String
             do {
-<<<<<<< HEAD
                 let response = try await fetcher.fetch(request())
-                let mayPass = response.status == 429 || response.status >= 500
-=======
-                let response = try await fetcher.fetch(request)
                 let mayPass = response.status == 429 || response.status >= 500 || passing.contains(response.status)
->>>>>>> azure
                 guard mayPass, attempt < attempts else { return response }
             } catch {
                 if error is CancellationError || Task.isCancelled { throw CancellationError() }
