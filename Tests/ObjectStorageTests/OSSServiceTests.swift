@@ -93,6 +93,9 @@ struct OSSServiceTests {
         #expect(try await store.get("a", range: nil) == [1, 2])
         let other = server.store(prefix: uniquePrefix(), at: server.aheadAuthority) { version.apply(&$0) }
         try await callers(other)
+        // That goes on by itself; the check tells it all the same.
+        let facts = await StorageProbe.run(other)
+        #expect(facts.allSatisfy { $0.ok == ($0.step != .clock) }, "\(facts)")
         let large = testBytes(2 << 20 + 1)
         try await other.put("large", .bytes(large), mode: .createOnly)
         #expect(try await other.get("large", range: nil) == large)

@@ -6,7 +6,7 @@ import Synchronization
 final class OSSClient: Sendable {
     let options: OSSOptions
     private let provider: any AlibabaCredentialProvider
-    private let transport: HTTPTransport
+    let transport: HTTPTransport
 
     /// What the service may tell to be otherwise.
     private struct Aim {

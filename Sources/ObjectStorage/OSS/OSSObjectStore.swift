@@ -32,6 +32,8 @@ final class OSSObjectStore: ObjectStore {
     /// True until the bucket has shown that it keeps versions, or the service that it does not know create-if-absent.
     var createsAtomically: Bool { conditionalWrites.withLock { $0 != .missing } }
 
+    var clockOffset: Duration? { client.transport.clockOffset }
+
     /// Runs `work` and puts its failure into words: what was done, on what, and with whose credentials.
     func naming<Value>(
         _ action: String, _ key: ObjectKey?, _ work: () async throws(ServiceFailure) -> Value
