@@ -5,6 +5,8 @@ import Testing
 @testable import ObjectStorage
 
 extension SwiftTestServer {
+    private static let loginTransport = HTTPTransport()
+
     /// A store on this server, by way of a proxy where one is given: small segments, quick to give up.
     func store(
         prefix: String, at authority: String? = nil, transport: HTTPTransport = HTTPTransport(),
@@ -17,7 +19,7 @@ extension SwiftTestServer {
             location: StorageLocation(scheme: .swift, container: container ?? self.container, path: prefix),
             options: options,
             tokens: SwiftTokenSource(
-                environment: RoleEnvironment(environment, role: nil), http: HTTPTransport()), transport: transport)
+                environment: RoleEnvironment(environment, role: nil), http: Self.loginTransport), transport: transport)
     }
 }
 

@@ -78,3 +78,13 @@ public struct KeystoneTestServer: Sendable {
             applicationCredentialID: try value("APPLICATION_CREDENTIAL_ID"))
     }
 }
+
+/// Version 2 of OpenStack's identity service, of which no living one is left: its questions and answers alone.
+public enum MimicTestServer {
+    /// `http://127.0.0.1:PORT/identity/v2.0`
+    public static var url: String {
+        get async throws { "http://\(try await started.value.authority)/identity/v2.0" }
+    }
+
+    private static let started = Task { try await TestServer.start("mimic", ports: 1) }
+}
