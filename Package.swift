@@ -12,6 +12,7 @@ let strict: [SwiftSetting] = [
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 /// A library of `Sources/`, with every strict setting on.
 func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -40,6 +41,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // System libraries and C.
@@ -53,7 +55,7 @@ let package = Package(
 
         // Storage.
         library("Digests", ["COpenSSL"]),
-        library("StorageURI", ["Digests"]),
+        library("StorageURI", ["Digests", yams]),
         library(
             "ObjectStorage", ["StorageURI", "Digests", "CCurl", "CSSH2", "CChecksum", "CFileSystem", systemPackage]),
 

@@ -20,12 +20,18 @@ public struct HTTPFetchRequest: Sendable {
 
 public struct HTTPFetchResponse: Sendable {
     public let status: Int
+    /// The fields of the head, names in lower case.
+    public let headers: [(name: String, value: String)]
     public let body: [UInt8]
 
-    public init(status: Int, body: [UInt8]) {
+    public init(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8]) {
         self.status = status
+        self.headers = headers
         self.body = body
     }
+
+    /// The first field of that name, which is given in lower case.
+    public func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
 }
 
 public protocol HTTPFetcher: Sendable {

@@ -8,10 +8,18 @@ struct NoAnswer: Error, CustomStringConvertible {
 
 /// Answers by what it is told to, and keeps what it was asked.
 final class ScriptedFetcher: HTTPFetcher {
-    private let answer: @Sendable (HTTPFetchRequest) throws -> (Int, String)
+    private let answer: @Sendable (HTTPFetchRequest) throws -> HTTPFetchResponse
     private let kept = Mutex<[HTTPFetchRequest]>([])
 
     init(_ answer: @escaping @Sendable (HTTPFetchRequest) throws -> (Int, String) = { _ in throw NoAnswer() }) {
+        self.answer = { request in
+            let (status, body) = try answer(request)
+            return HTTPFetchResponse(status: status, body: Array(body.utf8))
+        }
+    }
+
+    /// With heads too.
+    init(responding answer: @escaping @Sendable (HTTPFetchRequest) throws -> HTTPFetchResponse) {
         self.answer = answer
     }
 
@@ -20,8 +28,7 @@ final class ScriptedFetcher: HTTPFetcher {
     func fetch(_ request: HTTPFetchRequest) async throws -> HTTPFetchResponse {
         kept.withLock { $0.append(request) }
         await Task.yield()
-        let (status, body) = try answer(request)
-        return HTTPFetchResponse(status: status, body: Array(body.utf8))
+        return try answer(request)
     }
 }
 

@@ -58,7 +58,7 @@ extension HTTPTransport: HTTPFetcher {
                 method: request.method, url: request.url, headers: request.headers,
                 body: request.body.isEmpty ? .none : .bytes(request.body), responseLimit: Self.fetchLimit,
                 deadline: request.timeout, bypassesProxy: Self.isLocalAddress(request.url)))
-        return HTTPFetchResponse(status: response.status, body: response.body)
+        return HTTPFetchResponse(status: response.status, headers: response.headers.fields, body: response.body)
     }
 
     /// Whether a URL names this machine or its link. Metadata services live there: a proxy would be asked

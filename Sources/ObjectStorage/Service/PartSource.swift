@@ -16,14 +16,20 @@ struct PartSource {
     private var partCount = 0
     private(set) var isAtEnd = false
 
-    /// What services take at most.
+    /// After how many parts of a stream, whose length is not known, they double in size.
+    private let partsBeforeDoubling: Int
+
+    /// What most services take at most.
     private static let maximumParts = 10_000
     private static let mebibyte = 1 << 20
-    /// After how many parts of a stream, whose length is not known, they double in size.
-    private static let partsBeforeDoubling = 2_000
     private static let largestDoubling = 4
 
-    init(_ body: ObjectBody, partSize: Int) throws(ServiceFailure) {
+    /// - Parameters:
+    ///   - maximumParts: What the service takes at most.
+    ///   - wholeBytes: Content whose length is known before is one part up to this.
+    init(
+        _ body: ObjectBody, partSize: Int, maximumParts: Int = Self.maximumParts, wholeBytes: Int = 0
+    ) throws(ServiceFailure) {
         switch body {
         case .bytes(let bytes):
             source = .bytes(bytes)
@@ -40,7 +46,10 @@ struct PartSource {
             source = .stream(StreamReader(pieces))
             byteCount = nil
         }
-        let needed = byteCount.map { ($0 + Self.maximumParts - 1) / Self.maximumParts } ?? 0
+        partsBeforeDoubling = maximumParts / 5
+        let isWhole = byteCount.map { $0 <= wholeBytes } ?? false
+        let partSize = isWhole ? wholeBytes : partSize
+        let needed = byteCount.map { ($0 + maximumParts - 1) / maximumParts } ?? 0
         // Whole MiB, so that parts begin where pages of the file do.
         self.partSize = needed <= partSize ? partSize : ((needed + Self.mebibyte - 1) / Self.mebibyte) * Self.mebibyte
     }
@@ -48,14 +57,15 @@ struct PartSource {
     /// Where the parts lie in the whole, for storages that take them by their place.
     struct Layout: Sendable {
         fileprivate let partSize: Int
+        fileprivate let partsBeforeDoubling: Int
         fileprivate let isStream: Bool
 
         /// - Parameter number: Counted from 1.
         func offset(ofPart number: Int) -> Int {
             var (offset, rest, size) = (0, number - 1, partSize)
-            while isStream, rest > PartSource.partsBeforeDoubling, size < partSize << PartSource.largestDoubling {
-                offset += PartSource.partsBeforeDoubling * size
-                rest -= PartSource.partsBeforeDoubling
+            while isStream, rest > partsBeforeDoubling, size < partSize << PartSource.largestDoubling {
+                offset += partsBeforeDoubling * size
+                rest -= partsBeforeDoubling
                 size *= 2
             }
             return offset + rest * size
@@ -63,8 +73,8 @@ struct PartSource {
     }
 
     var layout: Layout {
-        if case .stream = source { return Layout(partSize: partSize, isStream: true) }
-        return Layout(partSize: partSize, isStream: false)
+        if case .stream = source { return Layout(partSize: partSize, partsBeforeDoubling: partsBeforeDoubling, isStream: true) }
+        return Layout(partSize: partSize, partsBeforeDoubling: partsBeforeDoubling, isStream: false)
     }
 
     /// The next part; nil when there is nothing at all.
@@ -83,7 +93,7 @@ struct PartSource {
             advance(count, of: total)
             return .file(FileRegion(file: file, offset: start, count: count))
         case .stream(let reader):
-            let size = partSize << min((partCount - 1) / Self.partsBeforeDoubling, Self.largestDoubling)
+            let size = partSize << min((partCount - 1) / partsBeforeDoubling, Self.largestDoubling)
             do {
                 let bytes = try await reader.read(size)
                 isAtEnd = try await reader.isAtEnd()

@@ -37,11 +37,13 @@ struct ServiceListing {
 
     /// Lists up to `limit` names past `after`, in byte order.
     ///
-    /// - Parameter fetch: Asks the service once, for up to so many names (a service may give more or fewer). Names up to
-    ///   `after` may be among them: they are left out here.
+    /// - Parameters:
+    ///   - pageLimit: The most that the service puts into one answer.
+    ///   - fetch: Asks the service once, for up to so many names (a service may give more or fewer). Names up to `after`
+    ///     may be among them: they are left out here.
     static func collect(
         below prefix: KeyPrefix, delimiter: String?, after: ObjectKey?, limit: Int,
-        fetch: (Start, Int) async throws(ServiceFailure) -> ServicePage
+        pageLimit: Int = Self.pageLimit, fetch: (Start, Int) async throws(ServiceFailure) -> ServicePage
     ) async throws(ServiceFailure) -> ObjectListing {
         var gathering = ServiceListing(prefix: prefix, after: after, limit: limit)
         while gathering.isMore {

@@ -1,42 +1,55 @@
 /// The variables that `swift` reads.
 public enum SwiftVariables {
-    private static let later =
-        [
-            setting("OS_AUTH_URL", "The identity service.", unit: "URL", kind: .endpoint),
-            credential("OS_USERNAME", "User, by name."), credential("OS_USER_ID", "User, by id."),
-            secret("OS_PASSWORD", "The user's password."),
-            setting("OS_REGION_NAME", "Region of the storage."),
-            setting("OS_ENDPOINT_TYPE", "Which of the storage's addresses.", default: "public"),
-            setting("OS_STORAGE_URL", "The storage, in place of what the identity service says.", kind: .endpoint),
-            secret("OS_AUTH_TOKEN", "A token, in place of user and password."),
-            credential("OS_TRUST_ID", "Trust to act under."),
-            credential("OS_APPLICATION_CREDENTIAL_ID", "Application credential, by id."),
-            credential("OS_APPLICATION_CREDENTIAL_NAME", "Application credential, by name."),
-            secret("OS_APPLICATION_CREDENTIAL_SECRET", "Secret of the application credential."),
-        ]
-        + ["OS_TENANT_NAME", "OS_TENANT_ID", "OS_PROJECT_NAME"].map { credential($0, "The project.") }
-        + ["OS_USER_DOMAIN_NAME", "OS_USER_DOMAIN_ID"].map { credential($0, "Domain of the user.") }
-        + ["OS_PROJECT_DOMAIN_NAME", "OS_PROJECT_DOMAIN_ID"].map { credential($0, "Domain of the project.") }
-        + [
-            setting("ST_AUTH_VERSION", "Version of authentication.", unit: "1, 2 or 3"),
-            setting("ST_AUTH", "The service, for version 1.", unit: "URL", kind: .endpoint),
-            credential("ST_USER", "User, for version 1."), secret("ST_KEY", "Key, for version 1."),
-        ]
+    // Where requests go.
+    public static let authURL = EnvironmentVariable(
+        "OS_AUTH_URL", .endpoint,
+        "The identity service: Keystone, or for version 1 the storage itself. Without a version at the end of its path "
+            + "it is asked which it speaks.", unit: "URL")
+    public static let legacyAuthURL = EnvironmentVariable(
+        "ST_AUTH", .endpoint, "The same, for version 1; goes with `ST_USER` and `ST_KEY`.", unit: "URL")
+    public static let storageURL = EnvironmentVariable(
+        "OS_STORAGE_URL", .endpoint, "The account's address, in place of what the identity service says.",
+        unit: "URL, with the account in its path", default: "the identity service's catalogue")
+    static let version = EnvironmentVariable(
+        "ST_AUTH_VERSION", aliases: ["OS_AUTH_VERSION", "OS_IDENTITY_API_VERSION"], "Version of authentication.",
+        unit: "1, 2 or 3", default: "the one in the URL's path, else the service is asked")
+    public static let region = EnvironmentVariable(
+        "OS_REGION_NAME", "Region of the storage.", unit: "region name", default: "the first in the catalogue")
+    static let interface = EnvironmentVariable(
+        "OS_ENDPOINT_TYPE", aliases: ["OS_INTERFACE"], "Which of the storage's addresses in the catalogue.",
+        unit: "`public`, `internal` or `admin`", default: "public")
+    static let isInternal = EnvironmentVariable(
+        "GOSWIFT_INTERNAL", "Use the internal address. With version 1: the host with `snet-` before its name.",
+        unit: "true or false", default: "false")
+    static let certificateAuthorityFile = EnvironmentVariable(
+        "OS_CACERT", "Certificate authorities to trust in place of the system's.", unit: "path of a PEM file",
+        default: "`cacert` of the cloud, else `SSL_CERT_FILE`")
 
-    public static let groups = [VariableGroup(title: "swift: not yet read", variables: later)]
+    // How objects are written.
+    static let segmentSize = EnvironmentVariable(
+        "SWIFT_SEGMENT_SIZE",
+        "Size of a segment of a large object. An object whose length is known before is sent in one piece up to four "
+            + "times this.", unit: "bytes, or with KiB, MiB, GiB", default: "32 MiB")
 
-    private static func credential(_ name: String, _ meaning: String, unit: String = "text") -> EnvironmentVariable {
-        EnvironmentVariable(name, .credential, meaning, unit: unit, support: .later)
-    }
+    // How requests are repeated, and their limits.
+    public static let retries = EnvironmentVariable(
+        "GOSWIFT_RETRIES", "How often a request is repeated after a failure that may pass.", unit: "count",
+        default: "10")
+    static let connectTimeout = EnvironmentVariable(
+        "GOSWIFT_CONNECT_TIMEOUT", "Limit for opening a connection.", unit: "seconds", default: "10")
+    static let stallTimeout = EnvironmentVariable(
+        "GOSWIFT_TIMEOUT", "A request that moves no byte for so long is given up and repeated.", unit: "seconds",
+        default: "60")
+    static let userAgent = EnvironmentVariable(
+        "GOSWIFT_USER_AGENT", "What requests name as their sender.", default: "zenith")
 
-    private static func secret(_ name: String, _ meaning: String, unit: String = "text") -> EnvironmentVariable {
-        EnvironmentVariable(name, .credential, meaning, unit: unit, secret: true, support: .later)
-    }
+    static let settings = [
+        authURL, legacyAuthURL, storageURL, version, region, interface, isInternal, certificateAuthorityFile,
+        segmentSize, retries, connectTimeout, stallTimeout, userAgent,
+    ]
 
-    private static func setting(
-        _ name: String, _ meaning: String, unit: String = "text", default defaultText: String = "",
-        kind: EnvironmentVariable.Kind = .setting
-    ) -> EnvironmentVariable {
-        EnvironmentVariable(name, kind, meaning, unit: unit, default: defaultText, support: .later)
-    }
+    public static let groups = [
+        VariableGroup(title: "swift: credentials", variables: SwiftCredentialVariables.all),
+        VariableGroup(title: "swift: settings", variables: settings),
+    ]
 }

@@ -23,7 +23,11 @@ struct SettingsReader {
 
     /// The path of a text file, which must be there and readable.
     mutating func file(_ declaration: EnvironmentVariable) -> String? {
-        guard let value = text(declaration) else { return nil }
+        text(declaration).map { checkedFile($0) }
+    }
+
+    /// The path, after a look at the file.
+    mutating func checkedFile(_ value: RoleEnvironment.Value) -> String {
         do throws(TextFile.Failure) { _ = try TextFile.read(value.text) } catch {
             switch error {
             case .missing: fault(value.variable, "no such file: \(shown(value.text))")
