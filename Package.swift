@@ -53,7 +53,9 @@ let package = Package(
         // Storage.
         library("Digests", ["COpenSSL"]),
         library("StorageURI", ["Digests"]),
-        library("ObjectStorage", ["StorageURI", "Digests", "CCurl", "CChecksum", "CFileSystem", systemPackage]),
+        library(
+            "ObjectStorage",
+            ["StorageURI", "Digests", "CCurl", "CChecksum", "CFileSystem", "CProcess", systemPackage]),
 
         // PostgreSQL's formats: bytes in, values out.
         library("PostgresFormat", ["CChecksum"]),
