@@ -57,7 +57,10 @@ let package = Package(
         library("Digests", ["COpenSSL"]),
         library("StorageURI", ["Digests", yams]),
         library(
-            "ObjectStorage", ["StorageURI", "Digests", "CCurl", "CSSH2", "CChecksum", "CFileSystem", systemPackage]),
+            "ObjectStorage",
+            [
+                "StorageURI", "Digests", "CCurl", "CSSH2", "CChecksum", "CFileSystem", "CProcess", systemPackage,
+            ]),
 
         // PostgreSQL's formats: bytes in, values out.
         library("PostgresFormat", ["CChecksum"]),

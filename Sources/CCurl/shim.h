@@ -22,6 +22,10 @@ static inline CURLcode ccurl_set_headers(CURL *curl, struct curl_slist *list) {
     return curl_easy_setopt(curl, CURLOPT_HTTPHEADER, list);
 }
 
+static inline CURLcode ccurl_set_connect_to(CURL *curl, struct curl_slist *list) {
+    return curl_easy_setopt(curl, CURLOPT_CONNECT_TO, list);
+}
+
 /* For the write, header and read functions, which have one shape. */
 typedef size_t (*ccurl_data_function)(char *data, size_t size, size_t count, void *context);
 

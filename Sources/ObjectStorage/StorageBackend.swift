@@ -22,7 +22,8 @@ public protocol StorageBackend: Sendable {
     /// Finds the credentials, and tells where they came from and, in a few characters, which they are; nil where the
     /// storage needs none.
     ///
-    /// - Parameter http: How credential services are reached, in place of the storage's own transport.
+    /// - Parameter http: How credential services are reached, in place of the storage's own transport. A `ProgramRunner`
+    ///   too, if programs that hand out credentials are to be run.
     static func findCredentials(
         _ location: StorageLocation, _ environment: RoleEnvironment, http: (any HTTPFetcher)?
     ) async throws -> String?

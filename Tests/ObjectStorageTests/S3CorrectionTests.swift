@@ -138,6 +138,93 @@ struct S3CorrectionTests {
         await expectFailure(.denied) { try await store.get("a", range: nil) }
     }
 
+    @Test(
+        "a clock that is an hour off is put right by what the service says", arguments: S3TestService.allCases,
+        [-3600.0, 3600])
+    func wrongClock(service: S3TestService, seconds: Double) async throws {
+        let server = try await service.server
+        let store = server.store(prefix: uniquePrefix()) { $0.now = { Date() + seconds } }
+        #expect(abs(store.client.serviceTime.timeIntervalSinceNow) > 3000)
+        // A HEAD is answered without words.
+        await expectFailure(.notFound) { try await store.head("a") }
+        #expect(abs(store.client.serviceTime.timeIntervalSinceNow) < 60)
+        let other = server.store(prefix: uniquePrefix()) { $0.now = { Date() + seconds } }
+        let bytes = testBytes(6 << 20)
+        try await other.put("a", .bytes(bytes), mode: .createOnly)
+        #expect(try await other.get("a", range: nil) == bytes)
+        #expect(abs(other.client.serviceTime.timeIntervalSinceNow) < 60)
+    }
+
+    @Test("a body that is not the one signed is refused", arguments: S3TestService.allCases.filter { $0 != .seaweed })
+    func wrongBody(service: S3TestService) async throws {
+        let store = try await service.server.store(prefix: uniquePrefix())
+        let key = try store.prefix.full("a")
+        let payload = S3Payload(
+            body: .bytes([1, 2, 3]), signedHash: SignatureV4.payloadHash([4, 5, 6]), md5: nil, checksum: nil)
+        let refused = await #expect(throws: ServiceFailure.self) {
+            try await store.client.attempt(S3Operation(method: "PUT", key: key, payload: payload))
+        }
+        #expect(refused?.status == 400, "\(String(describing: refused))")
+        #expect(try await store.exists("a") == false)
+    }
+
+    @Test("requests go to the host that a service picks, under the endpoint's name")
+    func nodes() async throws {
+        let server = try await S3TestService.seaweed.server
+        let picker = try await FaultProxy(to: server.authority)
+        let location = StorageLocation(scheme: .s3, container: server.bucket, path: uniquePrefix())
+        var variables = server.environment
+        variables["AWS_ENDPOINT_URL"] = "https://s3.no-such-host.invalid"
+        variables["S3_ENDPOINT_SOURCE"] = "http://\(picker.authority)/pick"
+        variables["S3_ENDPOINT_PORT"] = String(server.port)
+        variables["S3_ENDPOINT_PROTOCOL"] = "http"
+        variables["S3_MAX_RETRIES"] = "1"
+        variables["S3_MAX_PART_SIZE"] = "5MiB"
+        func open() throws -> any ObjectStore {
+            try ObjectStores.open(location, environment: RoleEnvironment(variables, role: nil))
+        }
+        try await picker.set(FaultProxy.Rule.content(200, "127.0.0.1\n").on("GET", "pick", times: 100))
+        let store = try open()
+        let bytes = testBytes(11 << 20)
+        try await store.put("a", .bytes(bytes), mode: .createOnly)
+        #expect(try await store.get("a", range: nil) == bytes)
+        #expect(try await picker.counts() == [1])
+
+        // One that is away is asked about again; without an answer the endpoint itself is tried.
+        try await picker.set(
+            .content(200, "127.0.0.2").on("GET", "pick"), .content(200, "127.0.0.1").on("GET", "pick"))
+        #expect(try await open().get("a", range: nil) == bytes)
+        #expect(try await picker.counts() == [1, 1])
+        try await picker.set(.answer(404, "NoHost").on("GET", "pick", times: 100))
+        let nowhere = try open()
+        let failure = await expectFailure(.unavailable) { try await nowhere.get("a", range: nil) }
+        #expect(failure?.description.contains("s3.no-such-host.invalid") == true)
+        variables["AWS_ENDPOINT_URL"] = server.endpoint
+        #expect(try await open().get("a", range: nil) == bytes)
+    }
+
+    @Test("the certificate of a picked host is the endpoint's", .enabled(if: TestSelection.allStorages))
+    func secureNodes() async throws {
+        let server = try await S3TestServer.ceph
+        let secure = try #require(server.secure)
+        let picker = try await FaultProxy(to: server.authority)
+        try await picker.set(FaultProxy.Rule.content(200, "127.0.0.1").on("GET", "pick", times: 100))
+        let location = StorageLocation(scheme: .s3, container: server.bucket, path: uniquePrefix())
+        var variables = server.environment
+        variables["AWS_ENDPOINT_URL"] = "https://s3.localhost"
+        variables["S3_ENDPOINT_SOURCE"] = "http://\(picker.authority)/pick"
+        variables["S3_ENDPOINT_PORT"] = String(secure.port)
+        variables["S3_CA_CERT_FILE"] = secure.authorityFile
+        let store = try ObjectStores.open(location, environment: RoleEnvironment(variables, role: nil))
+        try await store.put("a", .bytes([1]), mode: .createOnly)
+        #expect(try await store.get("a", range: nil) == [1])
+        // Of another name the certificate is not.
+        variables["AWS_ENDPOINT_URL"] = "https://s3.example.org"
+        let other = try ObjectStores.open(location, environment: RoleEnvironment(variables, role: nil))
+        let failure = await expectFailure(.unavailable) { try await other.get("a", range: nil) }
+        #expect(failure?.description.contains("is not trusted") == true, "\(failure?.description ?? "")")
+    }
+
     @Test("a service without conditional writes is found out")
     func noConditions() async throws {
         let server = try await S3TestService.seaweed.server

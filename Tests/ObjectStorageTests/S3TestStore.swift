@@ -10,6 +10,7 @@ struct FixedCredentials: AWSCredentialProvider {
     init(_ id: String, _ secret: String) {
         keys = AWSCredentials(accessKeyID: id, secretAccessKey: Secret(secret), source: "the test")
     }
+    init(_ keys: AWSCredentials) { self.keys = keys }
     func credentials(refresh: Bool) async throws -> AWSCredentials { keys }
 }
 
@@ -60,15 +61,20 @@ extension S3TestServer {
     }
 }
 
-/// The two services, by name: a test's arguments.
+/// The services, by name: a test's arguments.
 enum S3TestService: String, CaseIterable, Sendable, CustomTestStringConvertible {
-    case seaweed, swift
+    case seaweed, swift, ceph
+
+    /// Those of this run: Ceph is big.
+    static let allCases: [S3TestService] = [.seaweed, .swift] + (TestSelection.allStorages ? [.ceph] : [])
+
     var testDescription: String { rawValue }
     var server: S3TestServer {
         get async throws {
             switch self {
             case .seaweed: try await S3TestServer.seaweed
             case .swift: try await S3TestServer.swift
+            case .ceph: try await S3TestServer.ceph
             }
         }
     }

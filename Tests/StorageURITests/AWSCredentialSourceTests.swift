@@ -98,6 +98,42 @@ struct AWSCredentialSourceTests {
         [profile two]
         role_arn = arn:aws:iam::1:role/two
         source_profile = role
+        external_id = e-2
+        [profile three]
+        role_arn = arn:aws:iam::1:role/three
+        source_profile = two
+        region = eu-west-3
+        [profile variables]
+        role_arn = arn:aws:iam::1:role/v
+        credential_source = Environment
+        [profile instance]
+        role_arn = arn:aws:iam::1:role/i
+        credential_source = Ec2InstanceMetadata
+        [profile web]
+        role_arn = arn:aws:iam::1:role/w
+        web_identity_token_file = token
+        role_session_name = from-web
+        [profile elsewhere]
+        role_arn = arn:aws:iam::1:role/e
+        credential_source = Moon
+        [profile both]
+        role_arn = arn:aws:iam::1:role/b
+        credential_source = Environment
+        source_profile = backup
+        [profile neither]
+        role_arn = arn:aws:iam::1:role/n
+        [profile long]
+        role_arn = arn:aws:iam::1:role/l
+        source_profile = backup
+        duration_seconds = an hour
+        [profile signed-on]
+        sso_session = s
+        [profile over-sso]
+        role_arn = arn:aws:iam::1:role/o
+        source_profile = signed-on
+        [profile over-mfa]
+        role_arn = arn:aws:iam::1:role/o
+        source_profile = mfa
         [profile circle]
         role_arn = arn:aws:iam::1:role/c
         source_profile = round
@@ -137,7 +173,15 @@ struct AWSCredentialSourceTests {
                 == "profile default of \(elsewhere)")
         for (profile, part) in [
             ("missing", "there is no profile “missing”"), ("half", "no aws_secret_access_key"),
-            ("process", "credential_process"), ("circle", "circle"), ("mfa", "second factor"),
+            ("process", "profile process, program true: is not run here"), ("circle", "circle"),
+            ("mfa", "second factor"),
+            ("elsewhere", "profile elsewhere: its credential_source “Moon” is not known"),
+            ("both", "profile both: has both"), ("neither", "profile neither: has role_arn, but neither"),
+            ("long", "profile long: its duration_seconds is no number"),
+            ("signed-on", "profile signed-on: gets its keys by sso_session, which is not supported"),
+            ("over-sso", "profile signed-on: gets its keys by sso_session"),
+            ("over-mfa", "profile mfa: asks for a second factor (mfa_serial), which is not supported"),
+            ("variables", "profile variables: its credential_source has no keys: not set"),
         ] {
             let text = await failure(base.merging(["AWS_PROFILE": profile]) { $1 })
             #expect(text.contains(part), "\(text)")
@@ -161,6 +205,61 @@ struct AWSCredentialSourceTests {
         }
         #expect(fetcher.requests.last?.header("Authorization")?.contains("Credential=ASIAONE/") == true)
         #expect(try await keys(["HOME": home.path, "AWS_PROFILE": "self"], fetcher).accessKeyID == "ASIASELF")
+    }
+
+    @Test("a chain of three roles is assumed in turn, each as its own profile says")
+    func roleChain() async throws {
+        let home = try AWSHome(credentials: Self.credentialsFile, config: Self.configFile)
+        defer { withExtendedLifetime(home) {} }
+        let fetcher = ScriptedFetcher { request in
+            let role = request.text.firstRange(of: "role%2F").map {
+                request.text[$0.upperBound...].prefix { $0 != "&" }
+            }
+            return stsAnswer("ASIA-\(role ?? "")")
+        }
+        let found = try await keys(["HOME": home.path, "AWS_PROFILE": "three"], region: "ap-south-1", fetcher)
+        #expect(found.accessKeyID == "ASIA-three")
+        #expect(
+            found.source
+                == "role arn:aws:iam::1:role/three assumed with role arn:aws:iam::1:role/two assumed with role "
+                + "arn:aws:iam::1:role/r assumed with profile backup of \(home.path)/.aws/credentials")
+        let requests = fetcher.requests
+        #expect(
+            requests.map(\.url) == ["eu-south-1", "ap-south-1", "eu-west-3"].map { "https://sts.\($0).amazonaws.com/" })
+        let signers = requests.map { $0.header("Authorization")?.split(separator: "/").first.map(String.init) ?? "" }
+        #expect(
+            signers.map { $0.hasSuffix("=AKBACKUP") || $0.hasSuffix("=ASIA-r") || $0.hasSuffix("=ASIA-two") } == [
+                true, true, true,
+            ])
+        #expect(requests.map { $0.text.contains("ExternalId=e-1") } == [true, false, false])
+        #expect(requests.map { $0.text.contains("ExternalId=e-2") } == [false, true, false])
+        #expect(requests.map { $0.text.contains("DurationSeconds") } == [true, false, false])
+        #expect(requests.map { $0.text.contains("RoleSessionName=s-1") } == [true, false, false])
+    }
+
+    @Test("a role's keys may come from the variables, the instance or a token")
+    func credentialSources() async throws {
+        let home = try AWSHome(credentials: Self.credentialsFile, config: Self.configFile)
+        defer { withExtendedLifetime(home) {} }
+        let token = try home.write("the.web.token\n", to: "token")
+        let config = try home.write(
+            Self.configFile.replacing("web_identity_token_file = token", with: "web_identity_token_file = \(token)"),
+            to: "config")
+        let base = ["HOME": home.path, "AWS_CONFIG_FILE": config]
+        let fetcher = ScriptedFetcher { request in
+            if request.method == "PUT" { return (200, "session") }
+            if request.url.hasSuffix("/security-credentials/") { return (200, "my-role\n") }
+            if request.url.contains("/security-credentials/") { return (200, Self.document("ASIAEC2")) }
+            return stsAnswer("ASIAROLE")
+        }
+        let instance = try await keys(base.merging(["AWS_PROFILE": "instance"]) { $1 }, fetcher)
+        #expect(instance.source == "role arn:aws:iam::1:role/i assumed with instance metadata, role my-role")
+        #expect(fetcher.requests.last?.header("Authorization")?.contains("Credential=ASIAEC2/") == true)
+        let web = try await keys(base.merging(["AWS_PROFILE": "web"]) { $1 }, fetcher)
+        #expect(web.source.hasSuffix("assumed with the web identity of web_identity_token_file of profile web"))
+        let request = try #require(fetcher.requests.last)
+        #expect(request.header("Authorization") == nil && request.text.contains("WebIdentityToken=the.web.token"))
+        #expect(request.text.contains("RoleSessionName=from-web"))
     }
 
     private static func document(_ id: String, expires: String = "2030-01-01T00:00:00Z") -> String {

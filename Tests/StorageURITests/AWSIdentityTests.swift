@@ -43,7 +43,7 @@ struct AWSIdentityTests {
 
     @Test(
         "nothing is sent to an endpoint of a role's own but what is given for it",
-        arguments: ["AWS_ENDPOINT_URL", "WALG_AWS_ENDPOINT", "AWS_ENDPOINT_URL_STS"])
+        arguments: ["AWS_ENDPOINT_URL", "WALG_AWS_ENDPOINT", "AWS_ENDPOINT_URL_STS", "S3_ENDPOINT_SOURCE"])
     func ownEndpoint(name: String) async throws {
         let variables = with(["SNAPSHOT_\(name)": "http://stranger", "HOME": "/nonexistent"])
         let fetcher = ScriptedFetcher { _ in (200, "session") }

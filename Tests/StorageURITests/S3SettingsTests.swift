@@ -159,7 +159,7 @@ struct S3SettingsTests {
                 "SNAPSHOT_AWS_ENDPOINT_URL": "ftp://x", "WALG_S3_MAX_PART_SIZE": "1MiB", "UPLOAD_CONCURRENCY": "many",
                 "S3_SSE": "aws:kms", "S3_CA_CERT_FILE": "/nonexistent/ca.pem", "S3_MAX_RETRIES": "-1",
                 "AWS_S3_FORCE_PATH_STYLE": "maybe", "AWS_REGION": "eu west", "SNAPSHOT_CREDENTIALS": "steal",
-                "S3_STALL_TIMEOUT": "99999999999999999999", "S3_ENDPOINT_SOURCE": "http://x",
+                "S3_STALL_TIMEOUT": "99999999999999999999", "S3_ENDPOINT_SOURCE": "ftp://x",
             ], role: .snapshot)
         #expect(
             found.map(\.variable).sorted() == [
@@ -174,6 +174,10 @@ struct S3SettingsTests {
         arguments: [
             (["S3_SSE": "AES256", "S3_SSE_KMS_ID": "k"], "S3_SSE_KMS_ID"), (["S3_SSE_KMS_ID": "k"], "S3_SSE_KMS_ID"),
             (["S3_SSE": "rot13"], "S3_SSE"), (["S3_SSE_C": "c2hvcnQ="], "S3_SSE_C"),
+            (["S3_RETENTION_PERIOD": "0"], "S3_RETENTION_PERIOD"), (["S3_RETENTION_MODE": "on"], "S3_RETENTION_MODE"),
+            (["S3_RETENTION_PERIOD": "99999999999"], "S3_RETENTION_PERIOD"),
+            (["S3_ENDPOINT_PORT": "0"], "S3_ENDPOINT_PORT"), (["S3_ENDPOINT_PROTOCOL": "ftp"], "S3_ENDPOINT_PROTOCOL"),
+            (["S3_ENDPOINT_SOURCE": "http://a b"], "S3_ENDPOINT_SOURCE"),
             (["S3_STORAGE_CLASS": "A\nB"], "S3_STORAGE_CLASS"), (["S3_SSE": "AES256\nx: y"], "S3_SSE"),
             (["S3_REQUEST_ADDITIONAL_HEADERS": "Host: x"], "S3_REQUEST_ADDITIONAL_HEADERS"),
             (["S3_REQUEST_ADDITIONAL_HEADERS": "a b: x"], "S3_REQUEST_ADDITIONAL_HEADERS"),
@@ -202,10 +206,55 @@ struct S3SettingsTests {
         #expect(!String(reflecting: read).contains(key))
         #expect(faults(["S3_SSE_C": key, "AWS_ENDPOINT": "http://minio:9000"]).map(\.variable) == ["S3_SSE_C"])
         #expect(faults(["S3_SSE_C": key, "AWS_ENDPOINT": "http://127.0.0.1:9000"]).isEmpty)
-        #expect(faults(["S3_SSE_C": key, "S3_SSE": "AES256"]).map(\.variable) == ["S3_SSE_C"])
+        #expect(faults(["S3_SSE_C": key, "S3_SSE": "aws:kms", "S3_SSE_KMS_ID": "k"]).map(\.variable) == ["S3_SSE_C"])
+        // As WAL-G takes it: the bytes themselves, beside the algorithm.
+        let raw = "An32-byte-key-as-WAL-G-takes-it!"
+        guard case .customer(let secret) = try settings(["S3_SSE_C": raw, "S3_SSE": "AES256"]).encryption else {
+            Issue.record("no key")
+            return
+        }
+        #expect(S3Settings.decodeKey(secret) == Array(raw.utf8))
         for fault in faults(["S3_SSE_C": key + "x", "AWS_ENDPOINT": "http://u:hunter2@minio"]) {
             #expect(!fault.description.contains(key) && !fault.description.contains("hunter2"))
         }
+    }
+
+    @Test("headers may be written as YAML has them")
+    func headers() throws {
+        for text in [
+            "X-A: 1\nx-b: 'two: words'", "- X-A: \"1\"\n- \"x-b\": \"two: words\"\n",
+            "{\"X-A\": \"1\", \"x-b\": \"two: words\"}",
+        ] {
+            let read = try settings(["S3_REQUEST_ADDITIONAL_HEADERS": text]).additionalHeaders
+            #expect(read.map(\.name) == ["X-A", "x-b"] && read.map(\.value) == ["1", "two: words"], "\(text)")
+        }
+    }
+
+    @Test("objects are locked for so long, where that is asked for")
+    func retention() throws {
+        #expect(try settings(["S3_RETENTION_PERIOD": "-1", "S3_RETENTION_MODE": "COMPLIANCE"]).retention == nil)
+        let read = try settings(["WALG_S3_RETENTION_PERIOD": "86400"])
+        #expect(read.retention == .init(mode: "GOVERNANCE", seconds: 86_400))
+        #expect(
+            try settings(["S3_RETENTION_PERIOD": "1", "S3_RETENTION_MODE": "COMPLIANCE"]).retention?.mode
+                == "COMPLIANCE")
+    }
+
+    @Test("the host to connect to is as its source says")
+    func nodes() throws {
+        let read = try settings(
+            [
+                "S3_ENDPOINT_SOURCE": "http://nodes.example/pick?near=1", "AWS_ENDPOINT": "https://s3.example",
+                "S3_ENDPOINT_PROTOCOL": "http", "S3_ENDPOINT_PORT": "8080",
+            ])
+        #expect(read.nodeSource == .init(url: "http://nodes.example/pick?near=1", port: 8080))
+        #expect(read.service == .other(scheme: "http", authority: "s3.example", path: ""))
+        #expect(try settings(["S3_ENDPOINT_SOURCE": "nodes.example"]).nodeSource?.port == 443)
+        for (answer, address) in [
+            ("10.0.0.7", "10.0.0.7:8080"), (" node-3.example\n", "node-3.example:8080"), ("fd00::7", "[fd00::7]:8080"),
+            ("[fd00::7]", "[fd00::7]:8080"), ("", nil), ("a b", nil), ("node:9000", nil), ("<html>", nil),
+            ("user@node", nil), (String(repeating: "a", count: 400), nil),
+        ] { #expect(read.nodeSource?.address(answer: Array(answer.utf8)) == address, "\(answer)") }
     }
 
     @Test("what counts, what has no effect, and what holds secrets is told")

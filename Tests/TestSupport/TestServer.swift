@@ -17,7 +17,9 @@ public struct TestServer: Sendable {
     private static let lock = NSLock()
 
     /// Installs the service where it is not there, and starts it on free ports.
-    public static func start(_ name: String, ports count: Int) async throws -> TestServer {
+    ///
+    /// - Parameter others: Ports of servers that it works with.
+    public static func start(_ name: String, ports count: Int, others: [Int] = []) async throws -> TestServer {
         try await ChildProcess.blocking {
             let script = ChildProcess.script("test-servers")
             let installation = try run([script, "install", name])
@@ -28,7 +30,8 @@ public struct TestServer: Sendable {
             for _ in 0..<3 {  // a port that was free may be taken by the time the server wants it
                 do {
                     let ports = try freePorts(count)
-                    let child = try ChildProcess([script, "start", name] + ports.map(String.init) + ["-"])
+                    let numbers = (ports + others).map(String.init)
+                    let child = try ChildProcess([script, "start", name] + numbers + ["-"])
                     var values: [String: String] = [:]
                     while true {
                         let line = try child.readLine()

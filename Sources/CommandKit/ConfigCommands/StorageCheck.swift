@@ -120,8 +120,8 @@ struct StorageCheck {
     }
 }
 
-/// Stands for credential services where none is to be asked, and notes that one would have been.
-private final class OfflineFetcher: HTTPFetcher {
+/// Stands for credential services, and programs that ask them, where none is to be asked; notes that one would have been.
+private final class OfflineFetcher: HTTPFetcher, ProgramRunner {
     private struct Offline: Error, CustomStringConvertible {
         var description: String { "not asked (--offline)" }
     }
@@ -130,6 +130,11 @@ private final class OfflineFetcher: HTTPFetcher {
     var wasAsked: Bool { asked.load(ordering: .relaxed) }
 
     func fetch(_ request: HTTPFetchRequest) async throws -> HTTPFetchResponse {
+        asked.store(true, ordering: .relaxed)
+        throw Offline()
+    }
+
+    func run(_ request: ProgramRequest) async throws -> ProgramResult {
         asked.store(true, ordering: .relaxed)
         throw Offline()
     }

@@ -19,6 +19,7 @@ final class CurlTransfer: @unchecked Sendable {
     private(set) var handle: UnsafeMutableRawPointer?
 
     private var headerList: UnsafeMutablePointer<curl_slist>?
+    private var connectionList: UnsafeMutablePointer<curl_slist>?
     private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
     private var sentOffset = 0
     private var timesSent = 0
@@ -43,6 +44,8 @@ final class CurlTransfer: @unchecked Sendable {
     func release() {
         curl_slist_free_all(headerList)
         headerList = nil
+        curl_slist_free_all(connectionList)
+        connectionList = nil
         handle = nil
     }
 
@@ -76,6 +79,14 @@ final class CurlTransfer: @unchecked Sendable {
         let proxy = isSecure ? settings.proxies.https : settings.proxies.http
         set(CURLOPT_PROXY, request.bypassesProxy ? "" : proxy ?? "")
         set(CURLOPT_NOPROXY, settings.proxies.except)
+
+        if let address = request.connectsTo {
+            guard Self.isClean(address) else { return "control characters in the host to connect to" }
+            // For whatever host and port.
+            connectionList = curl_slist_append(nil, "::\(address)")
+            guard connectionList != nil else { return "out of memory" }
+            check(ccurl_set_connect_to(handle, connectionList))
+        }
 
         set(CURLOPT_CONNECTTIMEOUT_MS, settings.connectTimeout.wholeMilliseconds)
         let stall = request.stallTimeout ?? settings.stallTimeout

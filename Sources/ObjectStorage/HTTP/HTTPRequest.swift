@@ -34,6 +34,8 @@ public struct HTTPRequest: Sendable {
     public var isRepeatable: Bool
     /// True for an address of this machine or its link, which no proxy can reach.
     public var bypassesProxy: Bool
+    /// `host:port` to connect to in place of the URL's. Everything else, certificates too, goes by the URL.
+    public var connectsTo: String?
 
     public init(
         method: String = "GET", url: String, headers: [(name: String, value: String)] = [], body: HTTPBody = .none,

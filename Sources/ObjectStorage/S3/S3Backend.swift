@@ -43,7 +43,10 @@ enum S3Backend: StorageBackend {
         if let variable = settings.origins["S3_CA_CERT_FILE"], !variable.hasSuffix("AWS_CA_BUNDLE") {
             transport.caFile = environment.value("SSL_CERT_FILE")?.text
         }
+        // Who stands in for services stands in for programs as well, or there are none.
+        let programs = http.map { $0 as? any ProgramRunner } ?? LocalPrograms()
         return AWSCredentialChain.make(
-            environment: environment, region: settings.region, http: http ?? HTTPTransport(settings: transport))
+            environment: environment, region: settings.region, http: http ?? HTTPTransport(settings: transport),
+            programs: programs)
     }
 }

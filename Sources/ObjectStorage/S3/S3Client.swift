@@ -7,6 +7,7 @@ final class S3Client: Sendable {
     let options: S3Options
     private let provider: any AWSCredentialProvider
     let transport: HTTPTransport
+    private let nodes: S3Nodes?
 
     private struct State {
         var region: String
@@ -23,11 +24,15 @@ final class S3Client: Sendable {
         self.options = options
         self.provider = provider
         self.transport = transport
+        nodes = options.nodeSource.map { S3Nodes($0, transport: transport) }
         state = Mutex(State(region: options.region ?? "us-east-1", isRegionSettled: options.region != nil))
     }
 
     /// Where the credentials in use come from: `AWS_ACCESS_KEY_ID (…ABCD)`. Nil before the first request.
     var credentialSource: String? { state.withLock(\.credentialSource) }
+
+    /// The time by the service's clock, as far as it is known.
+    var serviceTime: Date { options.now().addingTimeInterval(state.withLock(\.clockOffset)) }
 
     /// Sends a request until it succeeds, fails for good, or the retries are used up.
     func perform(_ operation: S3Operation) async throws(ServiceFailure) -> S3Answer {
@@ -51,7 +56,10 @@ final class S3Client: Sendable {
         var refresh = false
         while true {
             let failure: ServiceFailure
-            do throws(ServiceFailure) { return try await exchange(operation, refresh: refresh) } catch {
+            var credentials: AWSCredentials?
+            do throws(ServiceFailure) {
+                return try await exchange(operation, refresh: refresh, &credentials)
+            } catch {
                 failure = error
             }
             refresh = false
@@ -60,7 +68,7 @@ final class S3Client: Sendable {
                 hasCorrectedRegion = true
             } else if !hasCorrectedClock, correctClock(failure, isUnexplained: isUnexplained) {
                 hasCorrectedClock = true
-            } else if !hasRefreshed, Self.expired.contains(failure.serviceCode) {
+            } else if !hasRefreshed, mayHaveEnded(credentials, failure) {
                 hasRefreshed = true
                 refresh = true
             } else if isUnexplained, failure.status == 400 || failure.status == 403 {
@@ -76,14 +84,30 @@ final class S3Client: Sendable {
         }
     }
 
+    /// Clocks, and times in whole seconds, are this much apart.
+    private static let endTolerance = 5.0
     private static let expired: Set<String> = ["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"]
 
-    private func exchange(_ operation: S3Operation, refresh: Bool) async throws(ServiceFailure) -> HTTPResponse {
+    /// Whether the credentials may have been refused because their time is over. Some services, Ceph for one, say no
+    /// more than that access is denied: then their end counts, by the service's clock.
+    private func mayHaveEnded(_ credentials: AWSCredentials?, _ failure: ServiceFailure) -> Bool {
+        if Self.expired.contains(failure.serviceCode) { return true }
+        guard let credentials, credentials.sessionToken != nil, failure.code == .denied else { return false }
+        guard let end = credentials.expiration else { return true }
+        let time = failure.serverDate.flatMap(ServiceDate.http) ?? serviceTime
+        return time.addingTimeInterval(Self.endTolerance) >= end
+    }
+
+    /// - Parameter used: Set to what the request is signed with.
+    private func exchange(
+        _ operation: S3Operation, refresh: Bool, _ used: inout AWSCredentials?
+    ) async throws(ServiceFailure) -> HTTPResponse {
         let credentials: AWSCredentials
         do { credentials = try await provider.credentials(refresh: refresh) } catch {
             if error is CancellationError { throw .cancelled(error) }
             throw ServiceFailure(.denied, "no credentials: \(error)")
         }
+        used = credentials
         let (region, clockOffset) = state.withLock { state in
             state.credentialSource = "\(credentials.source) (…\(credentials.accessKeyID.suffix(4)))"
             return (state.region, state.clockOffset)
@@ -95,17 +119,15 @@ final class S3Client: Sendable {
             path: options.endpoint.path(key: operation.key), query: operation.query, headers: headers,
             payloadHash: operation.payload.signedHash)
         headers += SignatureV4(region: region, service: "s3").headers(
-            for: request, credentials: credentials, date: Date().addingTimeInterval(clockOffset))
+            for: request, credentials: credentials, date: options.now().addingTimeInterval(clockOffset))
+        var sent = HTTPRequest(
+            method: operation.method, url: options.endpoint.url(request), headers: headers,
+            body: operation.payload.body, responseLimit: operation.responseLimit, deadline: options.requestTimeout,
+            stallTimeout: operation.mayStall ? options.requestTimeout : nil, isRepeatable: operation.isRepeatable)
+        sent.connectsTo = await nodes?.address()
         let response: HTTPResponse
-        do throws(HTTPError) {
-            response = try await transport.send(
-                HTTPRequest(
-                    method: operation.method, url: options.endpoint.url(request), headers: headers,
-                    body: operation.payload.body, responseLimit: operation.responseLimit,
-                    deadline: options.requestTimeout,
-                    stallTimeout: operation.mayStall ? options.requestTimeout : nil,
-                    isRepeatable: operation.isRepeatable))
-        } catch {
+        do throws(HTTPError) { response = try await transport.send(sent) } catch {
+            if let address = sent.connectsTo { await nodes?.forget(address) }
             throw ServiceFailure(error, host: request.host)
         }
         guard (200..<300).contains(response.status) else { throw ServiceFailure(s3: response) }
@@ -133,7 +155,8 @@ final class S3Client: Sendable {
     /// The region that the service gives with any answer about the bucket, a refusal included.
     private func askForRegion() async -> String? {
         do throws(ServiceFailure) {
-            let response = try await exchange(S3Operation(method: "HEAD"), refresh: false)
+            var credentials: AWSCredentials?
+            let response = try await exchange(S3Operation(method: "HEAD"), refresh: false, &credentials)
             return response.headers["x-amz-bucket-region"]
         } catch {
             return error.region
@@ -145,7 +168,7 @@ final class S3Client: Sendable {
         let isSkewed = failure.serviceCode == "RequestTimeTooSkewed" || failure.serviceCode == "RequestExpired"
         guard isSkewed || isUnexplained && failure.status == 403 else { return false }
         guard let serverDate = failure.serverDate.flatMap(ServiceDate.http) else { return false }
-        let offset = serverDate.timeIntervalSince(Date())
+        let offset = serverDate.timeIntervalSince(options.now())
         return state.withLock { state in
             guard abs(offset - state.clockOffset) > 60 else { return false }
             state.clockOffset = offset

@@ -25,6 +25,8 @@ extension S3Options {
         usesListObjectsV1 = settings.usesListObjectsV1
         signsPayload = settings.signsPayload
         storageClass = settings.storageClass
+        retention = settings.retention
+        nodeSource = settings.nodeSource
         additionalHeaders = settings.additionalHeaders
         requestTimeout = settings.requestTimeout
         retries.maximumRetries = settings.maximumRetries

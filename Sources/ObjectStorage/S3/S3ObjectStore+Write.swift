@@ -11,10 +11,17 @@ extension S3ObjectStore {
             if mode == .createOnly, mustLookFirst, try await exists(fullKey) {
                 throw ServiceFailure(.alreadyExists, "")
             }
-            guard let first = try await parts.next() else { return try await putWhole(write, .none) }
-            if parts.isAtEnd { return try await putWhole(write, first) }
-            return try await putParts(write, first, &parts)
+            try await checkLocking()
+            let info = try await put(write, &parts)
+            try await ensureLocked(fullKey)
+            return info
         }
+    }
+
+    private func put(_ write: S3Write, _ parts: inout PartSource) async throws(ServiceFailure) -> ObjectInfo {
+        guard let first = try await parts.next() else { return try await putWhole(write, .none) }
+        if parts.isAtEnd { return try await putWhole(write, first) }
+        return try await putParts(write, first, &parts)
     }
 
     private static let smallBytes = 1 << 20
@@ -54,10 +61,11 @@ extension S3ObjectStore {
 
     /// The digests that uploads go with. A service need not compare the signed hash with what arrives, and some do not.
     /// Over plain HTTP bodies get a checksum besides; and an MD5, which takes long and which all compare, until the
-    /// service has shown that it knows checksums.
+    /// service has shown that it knows checksums. Amazon wants an MD5 with all that is to be locked.
     func digesting(_ body: HTTPBody, isCompared: Bool) async throws(ServiceFailure) -> S3Payload {
-        try await S3Payload.digesting(
-            body, isSigned: client.options.signsPayload, needsMD5: !client.options.endpoint.isEncrypted && !isCompared)
+        let isUncertain = !client.options.endpoint.isEncrypted && !isCompared
+        return try await S3Payload.digesting(
+            body, isSigned: client.options.signsPayload, needsMD5: isUncertain || client.options.retention != nil)
     }
 
     /// Over TLS an unsigned body has none but this; a signed one needs none.

@@ -21,6 +21,8 @@ public final class S3ObjectStore: ObjectStore {
     let conditionalWrites: Mutex<ConditionalWrites>
     /// Whether the service has shown that it compares a checksum with what arrives.
     let comparesChecksums = Atomic<Bool>(false)
+    /// Whether the bucket is known to lock objects, where they are to be locked.
+    let isLocking: Mutex<Bool>
 
     init(
         location: StorageLocation, options: S3Options, credentials: any AWSCredentialProvider, transport: HTTPTransport
@@ -30,6 +32,7 @@ public final class S3ObjectStore: ObjectStore {
         client = S3Client(options: options, provider: credentials, transport: transport)
         uploads = AsyncSemaphore(count: options.uploadConcurrency)
         conditionalWrites = Mutex(options.endpoint.isAmazon ? .honoured : .unknown)
+        isLocking = Mutex(options.endpoint.isAmazon)
     }
 
     /// True until a service has shown that it does not know create-if-absent.
@@ -74,6 +77,6 @@ public final class S3ObjectStore: ObjectStore {
             if let keyID { headers.append(("x-amz-server-side-encryption-aws-kms-key-id", keyID)) }
         }
         if let storageClass = client.options.storageClass { headers.append(("x-amz-storage-class", storageClass)) }
-        return headers
+        return headers + lockHeaders
     }
 }

@@ -1,3 +1,6 @@
+import FoundationEssentials
+import StorageURI
+
 /// One request to the service, before it is signed.
 struct S3Operation: Sendable {
     var method: String
@@ -38,8 +41,12 @@ struct S3Options: Sendable {
     var usesListObjectsV1 = false
     var storageClass: String?
     var encryption: Encryption?
+    var retention: S3Settings.Retention?
+    var nodeSource: S3Settings.NodeSource?
     var additionalHeaders: [(name: String, value: String)] = []
     var retries = RetryPolicy()
     var requestTimeout: Duration = .seconds(600)
     var signsPayload = true
+    /// This machine's clock.
+    var now: @Sendable () -> Date = { Date() }
 }

@@ -38,7 +38,10 @@ extension AWSCredentialResolver {
                     sessionToken: profile["aws_session_token"].map { Secret($0) },
                     source: "\(source) of \(profile.files.last ?? "")"))
         }
-        for unsupported in ["credential_process", "sso_session", "sso_start_url", "login_session"] {
+        if let command = profile["credential_process"] {
+            return .found(try await processCredentials(command, of: profile))
+        }
+        for unsupported in ["sso_session", "sso_start_url", "login_session"] {
             guard profile[unsupported] != nil else { continue }
             throw CredentialSourceFailure(source, "gets its keys by \(unsupported), which is not supported")
         }
@@ -55,9 +58,13 @@ extension AWSCredentialResolver {
         guard profile["mfa_serial"] == nil else {
             throw CredentialSourceFailure(source, "asks for a second factor (mfa_serial), which is not supported")
         }
+        let duration = profile["duration_seconds"]
+        guard duration.map({ Int($0).map { $0 > 0 } ?? false }) ?? true else {
+            throw CredentialSourceFailure(source, "its duration_seconds is no number of seconds")
+        }
         let role = STSClient.Role(
             arn: arn, sessionName: profile["role_session_name"] ?? sessionName(identity.scope),
-            externalID: profile["external_id"], durationSeconds: profile["duration_seconds"])
+            externalID: profile["external_id"], durationSeconds: duration)
         if let file = profile["web_identity_token_file"] {
             return try await webIdentity(
                 role, file: file, named: "web_identity_token_file of \(source)", region: profile["region"])

@@ -8,6 +8,8 @@ struct AWSCredentialResolver: Sendable {
     /// The storage's region, for STS.
     let region: String?
     let http: CredentialHTTP
+    /// Runs the programs of profiles; nil where none may be run.
+    let programs: (any ProgramRunner)?
     let now: @Sendable () -> Date
 
     func resolve() async throws -> AWSCredentials {

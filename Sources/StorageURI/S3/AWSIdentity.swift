@@ -10,7 +10,7 @@ struct AWSIdentity: Sendable {
             Variables.profile, Variables.credentialsFile, Variables.configFile, Variables.containerRelativeURI,
             Variables.containerFullURI, Variables.metadataEndpoint,
         ],
-        endpoints: [S3Variables.endpoint, Variables.stsEndpoint], onTop: Variables.roleARN,
+        endpoints: [S3Variables.endpoint, S3Variables.endpointSource, Variables.stsEndpoint], onTop: Variables.roleARN,
         alternatives: [[Variables.accessKeyID, Variables.secretAccessKey], [Variables.profile]])
 
     init(_ environment: RoleEnvironment) throws(SettingsError) {

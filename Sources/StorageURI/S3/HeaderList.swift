@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// Headers given as text: `Name: value` lines, or a JSON object.
+/// Headers given as text: a JSON object, or `Name: value` lines, which may be those of a YAML map or list.
 enum HeaderList {
     struct Fault: Error { let problem: String }
 
@@ -20,11 +20,12 @@ enum HeaderList {
             headers = object.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         } else {
             for (index, line) in text.split(separator: "\n").enumerated() {
+                let line = line.hasPrefix("- ") ? line.dropFirst(2) : line
                 guard let colon = line.firstIndex(of: ":") else {
                     return .failure(Fault(problem: "has no “:” in line \(index + 1)"))
                 }
                 let value = line[line.index(after: colon)...].drop { $0 == " " }
-                headers.append((String(line[..<colon]), String(value)))
+                headers.append((unquoted(line[..<colon]), unquoted(value)))
             }
         }
         for (name, value) in headers {
@@ -40,5 +41,13 @@ enum HeaderList {
             }
         }
         return .success(headers)
+    }
+
+    /// Without the quotation marks around it, if it has some.
+    private static func unquoted(_ text: Substring) -> String {
+        guard text.utf8.count >= 2, let mark = text.first, mark == "\"" || mark == "'", text.last == mark else {
+            return String(text)
+        }
+        return String(text.dropFirst().dropLast())
     }
 }

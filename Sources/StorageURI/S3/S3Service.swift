@@ -16,6 +16,14 @@ public enum S3Service: Sendable, Hashable {
     /// False over plain http.
     public var isEncrypted: Bool { if case .other("http", _, _) = self { false } else { true } }
 
+    /// Speaks http or https to the same host.
+    mutating func speak(_ scheme: String) {
+        switch self {
+        case .other(_, let authority, let path): self = .other(scheme: scheme, authority: authority, path: path)
+        case .amazon: break  // it has https only
+        }
+    }
+
     /// True where plain http stays within this machine.
     var isLoopback: Bool {
         guard case .other(_, let authority, _) = self else { return false }

@@ -16,8 +16,18 @@ extension S3Settings {
             case .other(let scheme, let authority, let path): "\(scheme)://\(authority)\(path)"
             }
         inspection.note("service", service, from: settings.origins[S3Variables.endpoint.name])
+        if let source = settings.nodeSource {
+            inspection.note(
+                "hosts", "as \(source.url) says, port \(source.port)",
+                from: settings.origins[S3Variables.endpointSource.name])
+        }
         if let region = settings.region {
             inspection.note("region", region, from: settings.origins[S3Variables.region.name])
+        }
+        if let retention = settings.retention {
+            inspection.note(
+                "object lock", "\(retention.mode), \(retention.seconds) s",
+                from: settings.origins[S3Variables.retentionPeriod.name])
         }
         inspection.note(secretFile: identity.profilePlace?.credentialsFile)
         return inspection

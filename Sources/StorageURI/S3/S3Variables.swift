@@ -5,6 +5,14 @@ public enum S3Variables {
         "AWS_ENDPOINT_URL_S3", aliases: ["AWS_ENDPOINT_URL", "AWS_ENDPOINT"], .endpoint,
         "The service to talk to, for everything that is not Amazon's. Without a scheme it means https.",
         unit: "URL", default: "Amazon's, by region")
+    static let endpointSource = EnvironmentVariable(
+        "S3_ENDPOINT_SOURCE", .endpoint,
+        "A service that answers with a host to connect to in place of the endpoint's, under whose name requests go on: it "
+            + "is asked every ten seconds, and the endpoint serves where it gives none.", unit: "URL")
+    static let endpointPort = EnvironmentVariable(
+        "S3_ENDPOINT_PORT", "Port of that host.", unit: "port", default: "443")
+    static let endpointProtocol = EnvironmentVariable(
+        "S3_ENDPOINT_PROTOCOL", "How that host is spoken to.", unit: "`http` or `https`", default: "the endpoint's")
     static let ignoreProfileEndpoint = EnvironmentVariable(
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "Take no notice of `endpoint_url` in the profile.",
         unit: "true or false", default: "false")
@@ -39,11 +47,19 @@ public enum S3Variables {
     static let encryptionKeyID = EnvironmentVariable(
         "S3_SSE_KMS_ID", "Id of the KMS key. Required with `aws:kms` and `aws:kms:dsse`, refused without.")
     static let customerKey = EnvironmentVariable(
-        "S3_SSE_C", "A key of your own, with which the service encrypts and which it does not keep (SSE-C).",
-        unit: "32 bytes in Base64", secret: true)
+        "S3_SSE_C",
+        "A key of your own, with which the service encrypts and which it does not keep (SSE-C). `S3_SSE` may be `AES256` "
+            + "beside it.", unit: "32 bytes, as they are or in Base64", secret: true)
+    static let retentionPeriod = EnvironmentVariable(
+        "S3_RETENTION_PERIOD",
+        "How long new objects are locked. The bucket must have object lock; one that does not lock is an error.",
+        unit: "seconds; -1 for no lock", default: "-1")
+    static let retentionMode = EnvironmentVariable(
+        "S3_RETENTION_MODE", "Whether those with the permission for it may unlock (`GOVERNANCE`), or nobody.",
+        unit: "`GOVERNANCE` or `COMPLIANCE`", default: "GOVERNANCE")
     static let additionalHeaders = EnvironmentVariable(
         "S3_REQUEST_ADDITIONAL_HEADERS", "Headers to send with every request.",
-        unit: "`Name: value` lines, or a JSON object", secret: true)
+        unit: "`Name: value` lines, as in YAML, or a JSON object", secret: true)
 
     // How requests are repeated, and their limits.
     static let usesListObjectsV1 = EnvironmentVariable(
@@ -70,33 +86,32 @@ public enum S3Variables {
         default: "600")
 
     static let settings = [
-        endpoint, ignoreProfileEndpoint, region, forcePathStyle, dualStack, certificateAuthorityFile, partSize,
-        storageClass,
-        encryption, encryptionKeyID, customerKey, additionalHeaders,
-        usesListObjectsV1, deleteBatchSize, maxRetries, minThrottlingDelay, maxThrottlingDelay, connectTimeout,
+        endpoint, endpointSource, endpointPort, endpointProtocol, ignoreProfileEndpoint, region, forcePathStyle,
+        dualStack, certificateAuthorityFile, partSize, storageClass, encryption, encryptionKeyID, customerKey,
+        retentionPeriod, retentionMode, additionalHeaders, usesListObjectsV1, deleteBatchSize, maxRetries,
+        minThrottlingDelay, maxThrottlingDelay, connectTimeout,
         stallTimeout, requestTimeout,
     ]
 
     /// Names that WAL-G reads and Zenith need not.
     static let withoutEffect = [
-        unused("S3_ENDPOINT_SOURCE", .endpoint, "A URL that names the host to use.", "refused: name the endpoint"),
-        unused("S3_ENDPOINT_PORT", .setting, "Port of that host.", "goes with `S3_ENDPOINT_SOURCE`"),
-        unused("S3_ENDPOINT_PROTOCOL", .setting, "Protocol of that host.", "goes with `S3_ENDPOINT_SOURCE`"),
-        unused("S3_LOG_LEVEL", .setting, "WAL-G's log of requests.", "see `--log-level`"),
-        unused("S3_RANGE_BATCH_ENABLED", .setting, "Reading in ranges.", "a broken read is always resumed"),
-        unused("S3_RANGE_MAX_RETRIES", .setting, "Retries of a range.", "`S3_MAX_RETRIES` counts"),
-        unused("S3_RETENTION_PERIOD", .setting, "Object lock for new objects.", "not supported"),
-        unused("S3_RETENTION_MODE", .setting, "Object lock for new objects.", "not supported"),
-        unused("S3_SKIP_VALIDATION", .setting, "WAL-G's check at start.", "see `config check`"),
-        unused("S3_USE_YC_SESSION_TOKEN", .setting, "Credentials of Yandex Cloud's metadata.", "not supported"),
-        unused("S3_DISABLE_100_CONTINUE", .setting, "No `Expect: 100-continue`.", "it is never sent"),
-        unused("S3_ENABLE_VERSIONING", .setting, "WAL-G's use of object versions.", "objects are never overwritten"),
+        unused("S3_LOG_LEVEL", "WAL-G's log of requests.", "see `--log-level`"),
+        unused("S3_RANGE_BATCH_ENABLED", "Reading in ranges.", "a broken read is always resumed"),
+        unused("S3_RANGE_MAX_RETRIES", "Retries of a range.", "`S3_MAX_RETRIES` counts"),
+        unused("S3_SKIP_VALIDATION", "WAL-G's check at start.", "see `config check`"),
+        unused(
+            "S3_USE_YC_SESSION_TOKEN", "Credentials of Yandex Cloud's metadata, sent in a header of its own.",
+            "no service to prove it on: use a static key of the service account"),
+        unused("S3_DISABLE_100_CONTINUE", "No `Expect: 100-continue`.", "it is never sent"),
+        unused(
+            "CSE_KMS_ID", "A key of Amazon's KMS to encrypt with before objects are sent.",
+            "see `S3_SSE` and `S3_SSE_C`"),
+        unused("CSE_KMS_REGION", "Where that key is.", "goes with `CSE_KMS_ID`"),
+        unused("S3_ENABLE_VERSIONING", "WAL-G's use of object versions.", "objects are never overwritten"),
     ]
 
-    private static func unused(
-        _ name: String, _ kind: EnvironmentVariable.Kind, _ meaning: String, _ reason: String
-    ) -> EnvironmentVariable {
-        EnvironmentVariable(name, kind, meaning, support: .withoutEffect(reason))
+    private static func unused(_ name: String, _ meaning: String, _ reason: String) -> EnvironmentVariable {
+        EnvironmentVariable(name, meaning, support: .withoutEffect(reason))
     }
 
     public static let groups = [
