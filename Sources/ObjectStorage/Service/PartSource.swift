@@ -73,7 +73,9 @@ struct PartSource {
     }
 
     var layout: Layout {
-        if case .stream = source { return Layout(partSize: partSize, partsBeforeDoubling: partsBeforeDoubling, isStream: true) }
+        if case .stream = source {
+            return Layout(partSize: partSize, partsBeforeDoubling: partsBeforeDoubling, isStream: true)
+        }
         return Layout(partSize: partSize, partsBeforeDoubling: partsBeforeDoubling, isStream: false)
     }
 
