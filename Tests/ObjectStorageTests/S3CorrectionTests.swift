@@ -77,6 +77,21 @@ struct S3CorrectionTests {
         #expect(settings.maximumConnections > 100)
     }
 
+    @Test("many first requests are corrected at once, and none fails")
+    func correctedTogether() async throws {
+        let store = try await S3TestService.swift.server.store(prefix: uniquePrefix()) {
+            $0.region = "eu-west-9"
+            $0.now = { Date().addingTimeInterval(-3600) }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for caller in 0..<16 {
+                group.addTask { try await store.put(ObjectKey("\(caller)"), .bytes([1]), mode: .overwrite) }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try await store.list(prefix: "", delimiter: nil, after: nil, limit: 20).objects.count == 16)
+    }
+
     @Test("the region that the service names is used from then on")
     func region() async throws {
         // Swift's S3 takes no signature for another region than its own.

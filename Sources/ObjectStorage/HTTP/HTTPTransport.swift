@@ -8,14 +8,11 @@ import Synchronization
 /// an answer ends the transfer at once.
 public final class HTTPTransport: Sendable {
     private let engine: CurlEngine
-    private let latestClockOffset = Mutex<Duration?>(nil)
+    /// What the quickest answer said of the service's clock: the quicker it came, the less its time is in doubt.
+    private let clock = Mutex<(offset: Duration, doubt: Duration)?>(nil)
 
-    /// How far the clock of the service that answered last is ahead of this machine's, to about a second; nil before
-    /// the first answer that tells.
-    var clockOffset: Duration? { latestClockOffset.withLock { $0 } }
-
-    /// An answer that takes longer says too little of the clock: it bears the time of its beginning.
-    private static let longestForClock: Duration = .seconds(1)
+    /// How far the service's clock is ahead of this machine's, to some seconds; nil before the first answer.
+    var clockOffset: Duration? { clock.withLock { $0?.offset } }
 
     public init(settings: HTTPTransportSettings = HTTPTransportSettings()) {
         engine = CurlEngine(settings: settings)
@@ -37,14 +34,18 @@ public final class HTTPTransport: Sendable {
             engine.submit(.cancel(transfer))
         }
         let response = try result.get()
-        if ContinuousClock.now - start < Self.longestForClock, let date = response.headers["date"] {
-            if let time = ServiceDate.http(date) {
-                // The fraction of the second is cut off.
-                let offset = time.timeIntervalSinceNow + 0.5
-                latestClockOffset.withLock { $0 = .seconds(offset) }
-            }
-        }
+        noteClock(response, elapsed: ContinuousClock.now - start)
         return response
+    }
+
+    private func noteClock(_ response: HTTPResponse, elapsed: Duration) {
+        guard clock.withLock({ $0.map { elapsed < $0.doubt } ?? true }) else { return }
+        guard let time = response.headers["date"].flatMap(ServiceDate.http) else { return }
+        // The service wrote it at some moment of the exchange, and cut the fraction of the second off.
+        let offset = Duration.seconds(time.timeIntervalSinceNow + 0.5) + elapsed / 2
+        clock.withLock { clock in
+            if clock.map({ elapsed < $0.doubt }) ?? true { clock = (offset, elapsed) }
+        }
     }
 }
 

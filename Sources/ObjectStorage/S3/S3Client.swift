@@ -56,19 +56,19 @@ final class S3Client: Sendable {
         var refresh = false
         while true {
             let failure: ServiceFailure
-            var credentials: AWSCredentials?
+            var used = Premises()
             do throws(ServiceFailure) {
-                return try await exchange(operation, refresh: refresh, &credentials)
+                return try await exchange(operation, refresh: refresh, &used)
             } catch {
                 failure = error
             }
             refresh = false
             let isUnexplained = operation.method == "HEAD" && failure.serviceCode.isEmpty
-            if !hasCorrectedRegion, try await correctRegion(failure, isUnexplained: isUnexplained) {
+            if !hasCorrectedRegion, try await correctRegion(failure, used, isUnexplained: isUnexplained) {
                 hasCorrectedRegion = true
-            } else if !hasCorrectedClock, correctClock(failure, isUnexplained: isUnexplained) {
+            } else if !hasCorrectedClock, correctClock(failure, used, isUnexplained: isUnexplained) {
                 hasCorrectedClock = true
-            } else if !hasRefreshed, mayHaveEnded(credentials, failure) {
+            } else if !hasRefreshed, mayHaveEnded(used.credentials, failure) {
                 hasRefreshed = true
                 refresh = true
             } else if isUnexplained, failure.status == 400 || failure.status == 403 {
@@ -98,20 +98,27 @@ final class S3Client: Sendable {
         return time.addingTimeInterval(Self.endTolerance) >= end
     }
 
-    /// - Parameter used: Set to what the request is signed with.
+    /// What a request was signed with. What has changed since, another call may have corrected: corrections compare
+    /// with this, so that of many first requests not all but one fail.
+    private struct Premises {
+        var credentials: AWSCredentials?
+        var region = ""
+        var clockOffset = 0.0
+    }
+
     private func exchange(
-        _ operation: S3Operation, refresh: Bool, _ used: inout AWSCredentials?
+        _ operation: S3Operation, refresh: Bool, _ used: inout Premises
     ) async throws(ServiceFailure) -> HTTPResponse {
         let credentials: AWSCredentials
         do { credentials = try await provider.credentials(refresh: refresh) } catch {
             if error is CancellationError { throw .cancelled(error) }
             throw ServiceFailure(.denied, "no credentials: \(error)")
         }
-        used = credentials
         let (region, clockOffset) = state.withLock { state in
             state.credentialSource = "\(credentials.source) (…\(credentials.accessKeyID.suffix(4)))"
             return (state.region, state.clockOffset)
         }
+        used = Premises(credentials: credentials, region: region, clockOffset: clockOffset)
         var headers = operation.headers + options.additionalHeaders
         if let md5 = operation.payload.md5 { headers.append(("Content-MD5", md5)) }
         let request = SignatureV4.Request(
@@ -135,7 +142,9 @@ final class S3Client: Sendable {
     }
 
     /// Learns the bucket's region from a refusal. True when there is a new one to try.
-    private func correctRegion(_ failure: ServiceFailure, isUnexplained: Bool) async throws(ServiceFailure) -> Bool {
+    private func correctRegion(
+        _ failure: ServiceFailure, _ used: Premises, isUnexplained: Bool
+    ) async throws(ServiceFailure) -> Bool {
         let names = [
             "AuthorizationHeaderMalformed", "PermanentRedirect", "TemporaryRedirect", "IllegalLocationConstraint",
         ]
@@ -143,20 +152,19 @@ final class S3Client: Sendable {
         guard isRedirected || names.contains(failure.serviceCode) || isUnexplained else { return false }
         var found = failure.region
         if found == nil, isRedirected { found = await askForRegion() }
-        guard let found, !found.isEmpty else { return false }
-        return state.withLock { state in
-            guard state.region != found else { return false }
+        guard let found, !found.isEmpty, found != used.region else { return false }
+        state.withLock { state in
             state.region = found
             state.isRegionSettled = true
-            return true
         }
+        return true
     }
 
     /// The region that the service gives with any answer about the bucket, a refusal included.
     private func askForRegion() async -> String? {
         do throws(ServiceFailure) {
-            var credentials: AWSCredentials?
-            let response = try await exchange(S3Operation(method: "HEAD"), refresh: false, &credentials)
+            var used = Premises()
+            let response = try await exchange(S3Operation(method: "HEAD"), refresh: false, &used)
             return response.headers["x-amz-bucket-region"]
         } catch {
             return error.region
@@ -164,16 +172,14 @@ final class S3Client: Sendable {
     }
 
     /// Sets our idea of the service's clock, where it refuses ours. True when that changed.
-    private func correctClock(_ failure: ServiceFailure, isUnexplained: Bool) -> Bool {
+    private func correctClock(_ failure: ServiceFailure, _ used: Premises, isUnexplained: Bool) -> Bool {
         let isSkewed = failure.serviceCode == "RequestTimeTooSkewed" || failure.serviceCode == "RequestExpired"
         guard isSkewed || isUnexplained && failure.status == 403 else { return false }
         guard let serverDate = failure.serverDate.flatMap(ServiceDate.http) else { return false }
         let offset = serverDate.timeIntervalSince(options.now())
-        return state.withLock { state in
-            guard abs(offset - state.clockOffset) > 60 else { return false }
-            state.clockOffset = offset
-            return true
-        }
+        guard abs(offset - used.clockOffset) > 60 else { return false }
+        state.withLock { $0.clockOffset = offset }
+        return true
     }
 
     /// The answer to a GET of one byte, as the answer to HEAD would have been.
