@@ -148,16 +148,14 @@ extension SSHObjectStore {
                     write.temporaryStays = true
                     return
                 }
-                if status.code == .permissionDenied || status.code == .noSuchFile {
-                    throw try write.missing(status, connection)
-                }
+                if status.code == .noSuchFile { throw try write.missing(status, connection) }
                 if status.code == .unsupported { break }
             }
         }
-        noteMissingHardLinks()
+        // A file system without hard links says that they are not permitted; what may not be written at all fails here.
         if try isOurs(write, hasAskedBefore, connection) { return }
         let status = try connection.rename(write.temporary, to: write.path)
-        if status.isOK { return }
+        if status.isOK { return noteMissingHardLinks() }
         if try isOurs(write, hasAskedBefore, connection) { return }
         throw try write.missing(status, connection)
     }
