@@ -7,6 +7,7 @@ It is told what to do on its standard input, one JSON value a line, and answers 
 
     [RULE...]   replaces the rules           -> the number of times each of the old ones was used
     "counts"                                 -> the number of times each rule was used
+    "connections"                            -> the number of connections so far
 
 A rule is an object:
     on "up" | "down" at N     once more than N bytes have come this way on one connection since the rule was given (or
@@ -28,6 +29,7 @@ CHUNK = 1 << 16
 LOCK = threading.Lock()
 RULES = []
 CONNECTIONS = set()
+ACCEPTED = 0
 
 
 def reset(sock):
@@ -105,8 +107,10 @@ class Connection:
 
 
 def accept(listener, address):
+    global ACCEPTED
     while True:
         client, _ = listener.accept()
+        ACCEPTED += 1
         if take("refuse"):
             reset(client)
             continue
@@ -139,7 +143,9 @@ def main():
     print(listener.getsockname()[1], flush=True)
     for line in sys.stdin:
         command = json.loads(line)
-        if command == "counts":
+        if command == "connections":
+            answer = ACCEPTED
+        elif command == "counts":
             answer = [rule["used"] for rule in RULES]
         else:
             answer = replace(command)

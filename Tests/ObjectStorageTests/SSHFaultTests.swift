@@ -172,6 +172,25 @@ struct SSHFaultTests {
         #expect(unreachable?.description.contains("cannot reach") == true, "\(unreachable?.description ?? "")")
     }
 
+    @Test("a connection is used again and again, until it breaks", arguments: SSHTestService.allCases)
+    func reuse(service: SSHTestService) async throws {
+        let (store, proxy) = try await store(service, uniquePrefix("reuse"))
+        func round(_ number: Int) async throws {
+            let key = ObjectKey("d/\(number)")
+            try await store.put(key, .bytes(testBytes(3_000_000)), mode: .createOnly)
+            #expect(try await store.get(key, range: 5..<10).count == 5)
+            #expect(try await store.list(prefix: "d/", delimiter: nil, after: nil, limit: 5).objects.count == 1)
+            try await store.delete([key])
+        }
+        for number in 0..<10 { try await round(number) }
+        // The parts of an object have one each.
+        let before = try await proxy.connections()
+        #expect(before <= 4)
+        try await proxy.set(.reset(.down, at: 10))
+        try await round(10)
+        #expect(try await proxy.connections() <= before + 4)
+    }
+
     @Test("eight objects at once move at once, and no more")
     func overlap() async throws {
         let (store, proxy) = try await store(.sshd, uniquePrefix("overlap"))

@@ -149,6 +149,24 @@ struct SSHServiceTests {
 
     // MARK: - The file system
 
+    @Test("a server without extensions creates after a look, and replaces nothing")
+    func plain() async throws {
+        let server = try await SSHTestServer.sshd
+        let prefix = uniquePrefix("plain")
+        let store = server.store(prefix: prefix, port: server.plainPort)
+        for body in [testBytes(5), testBytes(3_000_000)] {
+            let key = ObjectKey("d/\(body.count)")
+            try await store.put(key, .bytes(body), mode: .createOnly)
+            await expectFailure(.alreadyExists) { try await store.put(key, .bytes([1]), mode: .createOnly) }
+            let failure = await expectFailure(.invalid) { try await store.put(key, .bytes([1]), mode: .overwrite) }
+            #expect(failure?.description.contains("posix-rename") == true, "\(failure?.description ?? "")")
+            #expect(try await store.get(key, range: nil) == body)
+            try await store.put(ObjectKey("new-\(body.count)"), .bytes(body), mode: .overwrite)
+        }
+        #expect(!store.createsAtomically)
+        #expect(try await server.leftovers(prefix) == [])
+    }
+
     @Test("a full disk is said to be one, and keeps nothing")
     func full() async throws {
         let server = try await SSHTestServer.sshd

@@ -2,6 +2,8 @@
 public struct SSHTestServer: Sendable {
     public let authority: String
     public let port: Int
+    /// Where OpenSSH does without its extensions to the protocol; nil for another server.
+    public let plainPort: Int?
     public let user: String
     /// Nil where the server takes keys only.
     public let password: String?
@@ -21,7 +23,7 @@ public struct SSHTestServer: Sendable {
     /// rclone's server.
     public static var rclone: SSHTestServer { get async throws { try await startedRclone.value } }
 
-    private static let startedSSHD = Task { SSHTestServer(try await TestServer.start("sshd", ports: 1), root: nil) }
+    private static let startedSSHD = Task { SSHTestServer(try await TestServer.start("sshd", ports: 2), root: nil) }
     private static let startedRclone = Task {
         SSHTestServer(try await TestServer.start("rclonesftp", ports: 1), root: "")
     }
@@ -29,6 +31,7 @@ public struct SSHTestServer: Sendable {
     private init(_ server: TestServer, root: String?) {
         authority = server.authority
         port = server.ports[0]
+        plainPort = server.ports.count > 1 ? server.ports[1] : nil
         user = server.values["user"] ?? ""
         password = server.values["password"]
         directory = server.values["dir"] ?? ""

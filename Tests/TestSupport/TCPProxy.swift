@@ -55,6 +55,9 @@ public final class TCPProxy: Sendable {
         try JSONDecoder().decode([Int].self, from: Data(try await ask("\"counts\"").utf8))
     }
 
+    /// How many connections there were so far.
+    public func connections() async throws -> Int { Int(try await ask("\"connections\"")) ?? 0 }
+
     private func ask(_ line: String) async throws -> String {
         try await ChildProcess.blocking { [child] in try child.ask(line) }
     }

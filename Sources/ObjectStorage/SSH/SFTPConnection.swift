@@ -24,7 +24,24 @@ final class SFTPConnection: @unchecked Sendable {
     private static let messageLimit = 1 << 20
 
     var isBroken: Bool { session.isBroken }
-    var isAlive: Bool { session.isAlive && arrived.isEmpty && incoming.count == start }
+
+    /// Whether a connection that was not used for a while can be used again.
+    var isAlive: Bool {
+        guard !isBroken, arrived.isEmpty else { return false }
+        do throws(ServiceFailure) {
+            while true {
+                let received = try session.receiveAvailable(into: buffer)
+                if received == 0 { return true }
+                incoming.append(contentsOf: buffer[..<received])
+                // Answers that nobody waits for any more.
+                while let length = try nextLength(), incoming.count - start >= 4 + length {
+                    let (_, content) = try message()
+                    var reader = SFTPReader(content)
+                    guard let id = reader.number(), ignored.remove(id) != nil else { return false }
+                }
+            }
+        } catch { return false }
+    }
 
     enum Extension: String {
         case posixRename = "posix-rename@openssh.com"
@@ -120,13 +137,20 @@ final class SFTPConnection: @unchecked Sendable {
 
     func unexpected() -> ServiceFailure { session.corrupt("the SFTP server answers what was not asked") }
 
-    /// The next message, without its length.
-    private func message() throws(ServiceFailure) -> (SFTPKind, ArraySlice<UInt8>) {
-        try fill(4)
+    /// The length of the next message, where it is there.
+    private func nextLength() throws(ServiceFailure) -> Int? {
+        guard incoming.count - start >= 4 else { return nil }
         let length = incoming[start..<start + 4].reduce(0) { $0 << 8 | Int($1) }
         guard (1...Self.messageLimit).contains(length) else {
             throw session.corrupt("what answers is no SFTP server (does a login script print something?)")
         }
+        return length
+    }
+
+    /// The next message, without its length.
+    private func message() throws(ServiceFailure) -> (SFTPKind, ArraySlice<UInt8>) {
+        try fill(4)
+        let length = try nextLength() ?? 0
         try fill(4 + length)
         let content = incoming[start + 5..<start + 4 + length]
         guard let kind = SFTPKind(rawValue: incoming[start + 4]) else {

@@ -50,6 +50,7 @@ final class SFTPWrite: @unchecked Sendable {
         let random = (0..<2).map { _ in String(UInt64.random(in: 0 ... .max), radix: 36) }.joined()
         temporary = "\(directory)/\(FileKey.temporaryPrefix)\(random)"
         temporaries.append(temporary)
+        hasAsked = false
         let flags = SFTPNumber.write | SFTPNumber.create | SFTPNumber.exclusive
         // A delete elsewhere may remove a directory that is empty, between our making it and writing to it.
         let attemptCount = 100
@@ -97,11 +98,28 @@ final class SFTPWrite: @unchecked Sendable {
         if !second.isOK, try connection.statusFollowingLinks(path)?.isDirectory != true { throw second.failure(path) }
     }
 
-    /// What a refusal to give the file its name means: unlike for a read, "no such file" is no answer about the object.
-    func missing(_ status: SFTPStatus, _ connection: SFTPConnection) throws(ServiceFailure) -> ServiceFailure {
-        if status.code == .noSuchFile {
-            return ServiceFailure(.unavailable, "the temporary file \(temporary) was removed by somebody else")
+    /// Opens the file to write more of it.
+    func reopen(_ connection: SFTPConnection) throws(ServiceFailure) -> [UInt8] {
+        do throws(ServiceFailure) { return try connection.open(temporary, SFTPNumber.write) } catch {
+            throw error.code == .notFound ? isMissing : error
         }
-        return try connection.explain(status, path)
+    }
+
+    /// What a refusal to give the file its name means: unlike for a read, "no such file" is no answer about the object.
+    ///
+    /// - Parameter hasAskedBefore: Whether an earlier request may have been carried out.
+    func refusal(
+        _ status: SFTPStatus, _ hasAskedBefore: Bool, _ connection: SFTPConnection
+    ) throws(ServiceFailure) -> ServiceFailure {
+        guard status.code == .noSuchFile else { return try connection.explain(status, path) }
+        // It has not got its name: where the content is at hand, it is written once more.
+        if !hasAskedBefore { isUploaded = false }
+        return isMissing
+    }
+
+    private var isMissing: ServiceFailure {
+        var failure = ServiceFailure(.unavailable, "the temporary file \(temporary) is gone")
+        failure.isRetryable = true
+        return failure
     }
 }

@@ -7,6 +7,12 @@ enum SSHBackend: StorageBackend {
     static let variables = SSHVariables.groups
     static let retries: EnvironmentVariable? = SSHVariables.maxRetries
 
+    static let permissions: [StorageProbe.Step: String] = [
+        .write: "writing (w and x) in the directory", .createIfAbsent: "writing (w and x) in the directory",
+        .rangedRead: "reading its files", .list: "reading (r and x) the directory",
+        .largeObject: "writing (w and x) in the directory", .delete: "writing (w and x) in the directory",
+    ]
+
     static func inspect(
         _ location: StorageLocation, _ environment: RoleEnvironment
     ) throws(SettingsError) -> StorageInspection {

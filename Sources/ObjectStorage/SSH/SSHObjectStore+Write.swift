@@ -64,7 +64,7 @@ extension SSHObjectStore {
             first, &parts, places: uploads, concurrency: host.options.uploadConcurrency
         ) { [host] (body, number) async throws(ServiceFailure) in
             try await host.perform { (connection) throws(ServiceFailure) in
-                let handle = try connection.open(write.temporary, SFTPNumber.write)
+                let handle = try write.reopen(connection)
                 do throws(ServiceFailure) {
                     try connection.write(handle, body, at: layout.offset(ofPart: number), write.temporary)
                 } catch {
@@ -79,7 +79,7 @@ extension SSHObjectStore {
         let size = sizes.reduce(0, +)
         try await host.perform { [self] (connection) throws(ServiceFailure) in
             if !write.isUploaded {
-                let handle = try connection.open(write.temporary, SFTPNumber.write)
+                let handle = try write.reopen(connection)
                 try connection.finish(handle, write.temporary)
                 guard try connection.status(write.temporary)?.sizeBytes == size else {
                     throw ServiceFailure(.corrupt, "\(write.temporary) has another length than was written to it")
@@ -130,7 +130,7 @@ extension SSHObjectStore {
                 .invalid,
                 "the SFTP server cannot replace a file in one step: it does not offer posix-rename@openssh.com")
         }
-        throw try write.missing(status, connection)
+        throw try write.refusal(status, hasAskedBefore, connection)
     }
 
     private func create(_ write: SFTPWrite, _ connection: SFTPConnection) throws(ServiceFailure) {
@@ -148,18 +148,16 @@ extension SSHObjectStore {
                     write.temporaryStays = true
                     return
                 }
-                if status.code == .permissionDenied || status.code == .noSuchFile {
-                    throw try write.missing(status, connection)
-                }
+                if status.code == .noSuchFile { throw try write.refusal(status, hasAskedBefore, connection) }
                 if status.code == .unsupported { break }
             }
         }
-        noteMissingHardLinks()
+        // A file system without hard links says that they are not permitted; what may not be written at all fails here.
         if try isOurs(write, hasAskedBefore, connection) { return }
         let status = try connection.rename(write.temporary, to: write.path)
-        if status.isOK { return }
+        if status.isOK { return noteMissingHardLinks() }
         if try isOurs(write, hasAskedBefore, connection) { return }
-        throw try write.missing(status, connection)
+        throw try write.refusal(status, hasAskedBefore, connection)
     }
 
     /// Whether the object that has the name is what we have written: an earlier try has succeeded, and its answer was

@@ -8,7 +8,7 @@ extension SSHSession {
     func logIn(_ credentials: SSHCredentials) throws(ServiceFailure) {
         let user = credentials.user
         let length = UInt32(user.utf8.count)
-        let list = try call { () -> OpaquePointer? in
+        let list = try callForPointer {
             libssh2_userauth_list(raw, user, length).map { OpaquePointer($0) }
         }
         guard let list else {

@@ -91,7 +91,7 @@ final class SSHSession {
     }
 
     /// The same for calls that give a pointer.
-    func call(_ body: () -> OpaquePointer?) throws(ServiceFailure) -> OpaquePointer? {
+    func callForPointer(_ body: () -> OpaquePointer?) throws(ServiceFailure) -> OpaquePointer? {
         while true {
             if let pointer = body() { return pointer }
             if libssh2_session_last_errno(raw) != LIBSSH2_ERROR_EAGAIN { return nil }
@@ -164,7 +164,7 @@ final class SSHSession {
 
     private func openChannel() throws(ServiceFailure) -> OpaquePointer {
         let kind = "session"
-        let opened = try call {
+        let opened = try callForPointer {
             libssh2_channel_open_ex(
                 raw, kind, UInt32(kind.utf8.count), Self.windowBytes, UInt32(LIBSSH2_CHANNEL_PACKET_DEFAULT), nil, 0)
         }
@@ -225,12 +225,14 @@ final class SSHSession {
         }
     }
 
-    /// Whether a session that was not used for a while can be used again.
-    var isAlive: Bool {
-        guard !isBroken else { return false }
-        guard socket.isReadable else { return true }
-        // A question that asks whether we are still there, or the other side's farewell.
-        var byte: CChar = 0
-        return libssh2_channel_read_ex(channel, 0, &byte, 1) == Int(LIBSSH2_ERROR_EAGAIN)
+    /// Reads what is there by now; 0: nothing.
+    func receiveAvailable(into buffer: UnsafeMutableRawBufferPointer) throws(ServiceFailure) -> Int {
+        guard socket.isReadable else { return 0 }
+        // A question that asks whether we are still there is answered on the way.
+        let count = libssh2_channel_read_ex(
+            channel, 0, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), buffer.count)
+        if count > 0 { return count }
+        guard count == Int(LIBSSH2_ERROR_EAGAIN) else { throw corrupt("it has ended") }
+        return 0
     }
 }
