@@ -35,7 +35,7 @@ struct StorageReferenceTests {
         for variable in variables {
             #expect(!variable.meaning.isEmpty && !variable.meaning.contains("|") && !variable.unit.contains("|"))
         }
-        let secret = Set(variables.filter(\.isSecret).map(\.name))
+        let secret = Set(variables.filter(\.isSecret).flatMap(\.names))
         let named = names.filter { name in
             ["SECRET", "PASSWORD", "_TOKEN"].contains(where: name.hasSuffix)
         }
