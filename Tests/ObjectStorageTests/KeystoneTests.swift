@@ -70,6 +70,25 @@ struct KeystoneTests {
         }
     }
 
+    @Test("an environment of WAL-G's works as it is")
+    func fromWALG() async throws {
+        _ = try await KeystoneTestServer.shared.store(prefix: uniquePrefix())
+        let variables = try await environment(["WALG_SWIFT_PREFIX": "swift://zenith-test/\(uniquePrefix())"])
+        let environment = RoleEnvironment(variables, role: .storage)
+        let location = try StorageLocation.resolve(
+            "SWIFT_PREFIX", environment: environment, currentDirectory: "/"
+        ).location
+        let backend = ObjectStores.backend(location.scheme)
+        let inspection = try backend.inspect(location, environment)
+        #expect(inspection.warnings.isEmpty)
+        let found = try await backend.findCredentials(location, environment, http: nil)
+        #expect(found == "OS_USERNAME (user lab, project lab), temporary")
+        #expect(MisspelledVariables(ObjectStores.variables).find(in: variables).isEmpty)
+        for fact in await StorageProbe.run(try backend.open(location, environment)) {
+            #expect(fact.ok, "\(fact.name): \(fact.detail)")
+        }
+    }
+
     @Test("wrong credentials are refused, and said to be")
     func wrong() async throws {
         let ways: [[String: String]] = [

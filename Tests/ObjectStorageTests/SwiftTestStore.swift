@@ -56,6 +56,11 @@ extension SwiftObjectStore {
         return stray.sorted()
     }
 
+    func expectNoStraySegments(sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        let stray = try await straySegments()
+        #expect(stray == [], sourceLocation: sourceLocation)
+    }
+
     /// The segments of an object; none where it is in one piece.
     func segments(of key: ObjectKey) async throws -> [String] {
         let fullKey = try prefix.full(key)

@@ -51,8 +51,9 @@ final class SwiftClient: Sendable {
             guard renewed.token != token.token else { throw failure }
             do throws(ServiceFailure) { return try await exchange(operation, renewed) } catch { failure = error }
         }
-        if failure.status == 404, case .object(container, _) = operation.target, try await isContainerMissing() {
-            failure.isContainerMissing = true
+        if failure.status == 404, case .object(container, _) = operation.target {
+            failure.isContainerMissing = try await isContainerMissing()
+            failure.serviceCode = "Not Found"  // it is settled now what
         }
         throw failure
     }

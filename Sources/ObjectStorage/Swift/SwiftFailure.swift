@@ -10,6 +10,9 @@ extension ServiceFailure {
         switch (status, operation.method) {
         // Its own status for too many requests.
         case (498, _): (code, isRetryable) = (.throttled, true)
+        // A manifest that was changed on its way: each segment that it names is looked for and compared.
+        case (400, "PUT") where operation.query.contains { $0.name == "multipart-manifest" }:
+            (code, isRetryable) = (.unavailable, true)
         // The body was changed on its way, or was not complete.
         case (422, _), (499, _): (code, isRetryable) = (.unavailable, true)
         // A large object that lacks a segment.
