@@ -139,4 +139,36 @@ struct S3JobTests {
         try work.succeed("export", "-D", "second", "--snapshot-path", export, "--snapshot-format", "pgdata")
         try expectEqualCluster(export)
     }
+
+    @Test("from one account's storage into another's, each with its own keys, which the other does not take")
+    func twoIdentities() async throws {
+        let (theirs, ours) = (try await S3TestServer.seaweed, try await S3TestServer.swift)
+        let from = "s3://\(theirs.bucket)/e2e-\(UUID().uuidString)"
+        let target = "s3://\(ours.bucket)/e2e-\(UUID().uuidString)"
+        let first = try Workplace(environment: theirs.environment.mapValues { $0 })
+        try first.succeed(
+            "init", "--storage-dest", from, "--snapshot-path", try SourceCluster.get().path, "--snapshot-format",
+            "pgdata")
+        try first.succeed("snapshot", "create")
+
+        let both = theirs.environment(prefix: "SNAPSHOT_").merging(ours.environment(prefix: "STORAGE_")) { $1 }
+        let second = try Workplace(environment: both.mapValues { $0 })
+        let command = [
+            "init", "--storage-dest", target, "--snapshot-path", from, "--snapshot-format", "zenith",
+        ]
+        // With the keys of the one at the other nothing is read, and with those of the other nothing written.
+        for (role, server) in [("SNAPSHOT", ours), ("STORAGE", theirs)] {
+            try second.fail(
+                command, 77, "\(role)_AWS_ACCESS_KEY_ID",
+                environment: [
+                    "\(role)_AWS_ACCESS_KEY_ID": server.accessKeyID,
+                    "\(role)_AWS_SECRET_ACCESS_KEY": server.secretAccessKey,
+                ])
+        }
+        #expect(!FileManager.default.fileExists(atPath: second.directory + "/zenith.toml"))
+        let result = try second.zenith(command)
+        try #require(result.status == 0, "\(result.error)")
+        try FileManager.default.removeItem(atPath: first.path)
+        try expectEqualCluster(try second.export(to: "restored"))
+    }
 }
