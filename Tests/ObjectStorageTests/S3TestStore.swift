@@ -31,6 +31,10 @@ func testBytes(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
     }
 }
 
+/// Whether two contents are the same. Not `==` within an expectation: on a failure that would go on for many minutes to
+/// show the difference of two large arrays.
+func same(_ a: [UInt8], _ b: [UInt8]) -> Bool { a == b }
+
 extension S3TestServer {
     /// Settings for this server, for tests: quick to give up, small parts.
     func options(authority: String? = nil, bucket: String? = nil) -> S3Options {
