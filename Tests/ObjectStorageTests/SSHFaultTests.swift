@@ -102,16 +102,16 @@ struct SSHFaultTests {
             for range in [nil, 1_000..<2_900_000] {
                 try await proxy.set(.reset(.down, at: offset))
                 let expected = range.map { Array(bytes[$0]) } ?? bytes
-                #expect(try await store.get("read", range: range) == expected, "\(offset)")
+                #expect(same(try await store.get("read", range: range), expected), "\(offset)")
             }
         }
         // Broken again and again, as long as it moves on: more often than there are retries.
         try await proxy.set(.reset(.down, at: 400_000, times: 7))
-        #expect(try await store.get("read", range: nil) == bytes)
+        #expect(same(try await store.get("read", range: nil), bytes))
         #expect(try await proxy.counts() == [7])
     }
 
-    @Test("an object that is replaced while it is read is read anew")
+    @Test("an object that is replaced while it is read is the one or the other")
     func replaced() async throws {
         let (store, proxy) = try await store(.sshd, uniquePrefix("replaced"))
         let server = try await SSHTestServer.sshd
@@ -122,8 +122,9 @@ struct SSHFaultTests {
         let reading = Task { try await store.get("o", range: nil) }
         while try await proxy.counts() == [0] { try await Task.sleep(for: .milliseconds(20)) }
         try await direct.put("o", .bytes(new), mode: .overwrite)
-        let isNew = try await reading.value == new  // apart: large arrays that differ take long to be shown
-        #expect(isNew)
+        // The old one where the reading was quicker than the writing; never some of each.
+        let read = try await reading.value
+        #expect(same(read, new) || same(read, old))
     }
 
     @Test("a server that stalls is given up", arguments: Rule.Way.allCases)

@@ -257,6 +257,22 @@ struct S3SettingsTests {
         ] { #expect(read.nodeSource?.address(answer: Array(answer.utf8)) == address, "\(answer)") }
     }
 
+    @Test("secrets among the settings are not sent to a role's own endpoint, unless it is told to")
+    func foreignSecrets() throws {
+        let key = Data(repeating: 7, count: 32).base64EncodedString()
+        var variables = ["S3_SSE_C": key, "S3_REQUEST_ADDITIONAL_HEADERS": "x-token: 1", "S3_MAX_RETRIES": "3"]
+        #expect(try settings(variables, role: .snapshot).encryption != nil)
+        variables["SNAPSHOT_AWS_ENDPOINT_URL"] = "https://elsewhere.example"
+        let foreign = try settings(variables, role: .snapshot)
+        #expect(foreign.encryption == nil && foreign.additionalHeaders.isEmpty && foreign.maximumRetries == 3)
+        #expect(try settings(variables, role: .storage).encryption != nil)
+        variables["SNAPSHOT_CREDENTIALS"] = "inherit"
+        #expect(try settings(variables, role: .snapshot).encryption != nil)
+        variables["SNAPSHOT_CREDENTIALS"] = nil
+        variables["SNAPSHOT_S3_SSE_C"] = key
+        #expect(try settings(variables, role: .snapshot).encryption != nil)
+    }
+
     @Test("what counts, what has no effect, and what holds secrets is told")
     func inspection() throws {
         let home = try AWSHome()

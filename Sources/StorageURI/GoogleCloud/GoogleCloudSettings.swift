@@ -26,7 +26,8 @@ public struct GoogleCloudSettings: Sendable {
 
     /// Resolves the settings for one role. Throws all faults at once.
     public init(environment: RoleEnvironment) throws(SettingsError) {
-        var reader = SettingsReader(environment)
+        var reader = SettingsReader(
+            environment, endpoints: [GoogleCloudVariables.endpoint, GoogleCloudVariables.emulatorHost])
         readEndpoint(&reader)
         if let value = reader.text(Variables.quotaProject) {
             quotaProject = value.text

@@ -73,7 +73,7 @@ public struct S3Settings: Sendable {
     public private(set) var origins: [String: String] = [:]
     /// Resolves the settings of one bucket for one role. Throws all faults at once.
     public init(bucket: String, environment: RoleEnvironment) throws(SettingsError) {
-        var reader = SettingsReader(environment)
+        var reader = SettingsReader(environment, endpoints: [S3Variables.endpoint])
         var profiles: AWSProfiles?
         do throws(SettingsError) {
             profiles = try AWSProfiles(AWSIdentity(environment))

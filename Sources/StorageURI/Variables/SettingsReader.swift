@@ -5,14 +5,23 @@ struct SettingsReader {
     /// Which variable each value came from, by the name of its declaration.
     private(set) var origins: [String: String] = [:]
 
-    init(_ environment: RoleEnvironment) { self.environment = environment }
+    /// Whether the role has an endpoint of its own, which secrets of others are not sent to.
+    private let isForeign: Bool
+
+    /// - Parameter endpoints: Where the storage's secrets are sent.
+    init(_ environment: RoleEnvironment, endpoints: [EnvironmentVariable] = []) {
+        self.environment = environment
+        let inherits = environment.role.map { environment.variables[$0.credentialsVariable] == "inherit" } ?? true
+        isForeign = !inherits && endpoints.contains { environment.value($0, in: .ownOnly) != nil }
+    }
 
     mutating func fault(_ variable: String, _ problem: String) {
         faults.append(SettingFault(variable: variable, problem: problem))
     }
 
     mutating func text(_ declaration: EnvironmentVariable, mayHaveLines: Bool = false) -> RoleEnvironment.Value? {
-        guard let value = environment.value(declaration) else { return nil }
+        let scope: RoleEnvironment.Scope = declaration.isSecret && isForeign ? .ownOnly : .any
+        guard let value = environment.value(declaration, in: scope) else { return nil }
         origins[declaration.name] = value.variable
         if value.text.utf8.contains(where: { $0 < 0x20 && !($0 == 0x0A && mayHaveLines) || $0 == 0x7F }) {
             fault(value.variable, "contains a control character")
