@@ -97,6 +97,61 @@ struct WALGEnvironmentTests {
                 "S3_REQUEST_ADDITIONAL_HEADERS": "- X-Header: value\n", "S3_DISABLE_100_CONTINUE": "true",
                 "S3_USE_YC_SESSION_TOKEN": "false", "S3_RETENTION_PERIOD": "-1",
             ], facts: ["credentials: AWS_ACCESS_KEY (key …MPLE)"]),
+        Case(
+            name: "gs", prefix: "GS_PREFIX",
+            variables: [
+                "WALG_GS_PREFIX": "gs://x4m-test-bucket/walg-folder",
+                "GOOGLE_APPLICATION_CREDENTIALS": "FOLDER/login.json", "GCS_CONTEXT_TIMEOUT": "3600",
+                "GCS_NORMALIZE_PREFIX": "true", "GCS_MAX_CHUNK_SIZE": "52428800", "GCS_MAX_RETRIES": "16",
+                "GCS_ENCRYPTION_KEY": "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=",
+            ],
+            files: [
+                "login.json":
+                    #"{"type": "authorized_user", "client_id": "a", "client_secret": "b", "refresh_token": "c"}"#
+            ],
+            facts: [
+                "location: gs://x4m-test-bucket/walg-folder", "credentials: come from a service",
+                "GCS_NORMALIZE_PREFIX: has no effect",
+            ]),
+        Case(
+            name: "azure: the account's key", prefix: "AZ_PREFIX",
+            variables: [
+                "WALG_AZ_PREFIX": "azure://test-container/walg-folder", "AZURE_STORAGE_ACCOUNT": "backups",
+                "AZURE_STORAGE_ACCESS_KEY": "c2VjcmV0LXNlY3JldA==", "WALG_AZURE_BUFFER_SIZE": "33554432",
+                "WALG_AZURE_MAX_BUFFERS": "5", "AZURE_TRY_TIMEOUT": "5",
+            ], facts: ["location: azure://test-container/walg-folder", "credentials: AZURE_STORAGE_ACCESS_KEY"]),
+        Case(
+            name: "azure: a signature, in another cloud", prefix: "AZ_PREFIX",
+            variables: [
+                "WALG_AZ_PREFIX": "azure://test-container/walg-folder", "AZURE_STORAGE_ACCOUNT": "backups",
+                "AZURE_STORAGE_SAS_TOKEN": "?sv=2020-08-04&ss=b&srt=sco&sp=rwdlac&se=2099-01-01T00:00:00Z&sig=c2VjcmV0",
+                "AZURE_ENVIRONMENT_NAME": "AzureUSGovernmentCloud",
+            ], facts: ["usgovcloudapi.net", "credentials: AZURE_STORAGE_SAS_TOKEN"]),
+        Case(
+            name: "swift", prefix: "SWIFT_PREFIX",
+            variables: [
+                "WALG_SWIFT_PREFIX": "swift://test-container/walg-folder",
+                "OS_AUTH_URL": "https://identity.example.org:5000/v3", "OS_USERNAME": "walg", "OS_PASSWORD": "secret",
+                "OS_TENANT_NAME": "backups", "OS_REGION_NAME": "RegionOne",
+            ], facts: ["location: swift://test-container/walg-folder", "credentials: come from a service"]),
+        Case(
+            name: "oss", prefix: "OSS_PREFIX",
+            variables: [
+                "WALG_OSS_PREFIX": "oss://bucket/walg-folder", "OSS_REGION": "cn-hangzhou",
+                "OSS_ACCESS_KEY_ID": "LTAI5tEXAMPLE", "OSS_ACCESS_KEY_SECRET": "secret",
+                "OSS_SESSION_TOKEN": "token", "OSS_ENDPOINT": "oss-cn-hangzhou.aliyuncs.com",
+                "OSS_SKIP_VALIDATION": "true", "OSS_MAX_RETRIES": "5", "OSS_CONNECT_TIMEOUT": "5",
+                "OSS_UPLOAD_PART_SIZE": "6291456", "OSS_COPY_PART_SIZE": "67108864",
+            ], facts: ["location: oss://bucket/walg-folder", "credentials: OSS_ACCESS_KEY_ID"]),
+        Case(
+            name: "ssh", prefix: "SSH_PREFIX",
+            variables: [
+                "WALG_SSH_PREFIX": "ssh://localhost/walg-folder", "SSH_PORT": "22", "SSH_USERNAME": "walg",
+                "SSH_PASSWORD": "secret",
+            ], facts: ["location: ssh://localhost/walg-folder", "credentials: SSH_PASSWORD"]),
+        Case(
+            name: "file", prefix: "FILE_PREFIX", variables: ["WALG_FILE_PREFIX": "/tmp/walg_backup"],
+            facts: ["location: file:///tmp/walg_backup"]),
     ]
 
     @Test("is taken as it is", arguments: cases)
