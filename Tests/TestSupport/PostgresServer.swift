@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// A postmaster that runs, and the shell above it that ends it when this process does.
 final class PostgresServer {
@@ -9,14 +10,15 @@ final class PostgresServer {
     private var leash: Int32 = -1
 
     /// Starts `postgres`, says its process id, and waits: for the end of standard input, which comes when the process
-    /// that holds the other end lets go or dies. The server stays a zombie until then, so its id names no other.
+    /// that holds the other end lets go or dies: when it lets go it says so with a line before, and keeps the directory.
+    /// The server stays a zombie until then, so its id names no other.
     private static let guardianScript = """
         "$@" </dev/null >>"$ZENITH_LOG" 2>&1 &
         echo $! >"$ZENITH_PID"
-        while read -r line; do :; done
+        while read -r line; do keep=$line; done
         kill -QUIT $! 2>/dev/null
         wait $!
-        [ -z "$ZENITH_REMOVE" ] || [ -d "/proc/$ZENITH_OWNER" ] || rm -rf "$ZENITH_REMOVE"
+        [ -n "$keep" ] || rm -rf "$ZENITH_REMOVE"
         """
 
     init(
@@ -46,7 +48,6 @@ final class PostgresServer {
         environment["LC_ALL"] = "C.UTF-8"
         environment["ZENITH_LOG"] = directory + "/log"
         environment["ZENITH_PID"] = pidPath
-        environment["ZENITH_OWNER"] = String(getpid())
         environment["ZENITH_REMOVE"] = directory
         guardian.environment = environment
         guardian.currentDirectoryURL = URL(fileURLWithPath: directory)
@@ -118,6 +119,9 @@ final class PostgresServer {
 
     /// Lets go of the guardian, which reaps the server and ends.
     private func release() {
+        let word = Array("keep\n".utf8)
+        // A guardian that is gone keeps everything, too; its absence is no reason for a signal.
+        _ = send(leash, word, word.count, Int32(MSG_NOSIGNAL))
         close(leash)
         guardian.waitUntilExit()
     }
