@@ -9,7 +9,7 @@ import Testing
 @testable import Snapshots
 
 /// A snapshot of a real cluster, damaged where it is kept: locally, in the repository, in both.
-@Suite("damaged packs", .timeLimit(.minutes(5)))
+@Suite("damaged packs", .timeLimit(.minutes(30)))
 struct DamageTests {
     private enum Damage: CaseIterable {
         case flipped, truncated, missing

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// What is not imported, and what is said of it.
-@Suite("refusals", .timeLimit(.minutes(5)))
+@Suite("refusals", .timeLimit(.minutes(30)))
 struct RefusalTests {
     /// Changes a copy of the cluster and imports it.
     private func refusal(

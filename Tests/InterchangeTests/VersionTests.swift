@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// The other versions and the choices that `initdb` gives, each there and back again.
-@Suite("versions and options", .timeLimit(.minutes(5)))
+@Suite("versions and options", .timeLimit(.minutes(30)))
 struct VersionTests {
     private func roundTrip(_ major: Int, _ options: PostgresCluster.Options) async throws -> SnapshotIdentity {
         let cluster = try PostgresCluster(major: major, options)

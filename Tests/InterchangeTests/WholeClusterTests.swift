@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// One cluster with all that PostgreSQL keeps, there and back again.
-@Suite("whole cluster", .timeLimit(.minutes(5)))
+@Suite("whole cluster", .timeLimit(.minutes(30)))
 struct WholeClusterTests {
     private static let database = "dätabase ✓"
 

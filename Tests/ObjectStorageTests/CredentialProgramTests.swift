@@ -40,7 +40,7 @@ private final class ProgramHome {
 }
 
 /// The contract of Amazon's libraries for `credential_process`, with real programs.
-@Suite("credentials of s3 by a program", .timeLimit(.minutes(5)))
+@Suite("credentials of s3 by a program", .timeLimit(.minutes(30)))
 struct CredentialProgramTests {
     private static func document(_ id: String, _ more: String = "") -> String {
         "{\"Version\": 1, \"AccessKeyId\": \"\(id)\", \"SecretAccessKey\": \"hunter2-secret\"\(more)}"

@@ -48,7 +48,6 @@ struct SwiftConformanceTests {
         let first = try #require(kept.first)
         #expect(kept.count == size && winners.contains(first))
         #expect(kept.allSatisfy { $0 == first })
-        print("RACE", size, winners.count)
         try await store.expectNoStraySegments()
     }
 }
