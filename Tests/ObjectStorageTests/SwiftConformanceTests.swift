@@ -19,11 +19,6 @@ struct SwiftConformanceTests {
         try await run(one, on: KeystoneTestServer.shared.store(prefix: uniquePrefix()))
     }
 
-    @Test("Ceph's gateway conforms", .enabled(if: TestSelection.allStorages), arguments: ConformanceCase.all)
-    func conformsOnCeph(_ one: ConformanceCase) async throws {
-        try await run(one, on: SwiftTestServer.ceph.store(prefix: uniquePrefix()))
-    }
-
     private func run(_ one: ConformanceCase, on store: SwiftObjectStore) async throws {
         let target = ConformanceTarget(
             store: store, partBytes: store.client.options.segmentBytes,
@@ -36,15 +31,7 @@ struct SwiftConformanceTests {
     /// one or the other, and what stays is of one who was told so.
     @Test("of writers at the same moment, the one whose object stays knows it", arguments: [10, 200_000, 3 << 20])
     func race(size: Int) async throws {
-        try await race(size, on: SwiftTestServer.openStack.store(prefix: uniquePrefix()))
-    }
-
-    @Test("the same on Ceph's gateway", .enabled(if: TestSelection.allStorages), arguments: [10, 200_000, 3 << 20])
-    func raceOnCeph(size: Int) async throws {
-        try await race(size, on: SwiftTestServer.ceph.store(prefix: uniquePrefix()))
-    }
-
-    private func race(_ size: Int, on store: SwiftObjectStore) async throws {
+        let store = try await SwiftTestServer.openStack.store(prefix: uniquePrefix())
         #expect(!store.createsAtomically)
         let winners = try await withThrowingTaskGroup(of: UInt8?.self) { group in
             for writer in UInt8(0)..<16 {

@@ -12,16 +12,7 @@ struct SwiftFaultTests {
 
     @Test("does as every remote storage", arguments: RemoteCase.all)
     func remote(_ one: RemoteCase) async throws {
-        try await remote(one, on: SwiftTestServer.openStack)
-    }
-
-    @Test(
-        "does so on Ceph's gateway", .enabled(if: TestSelection.allStorages), arguments: RemoteCase.all)
-    func remoteOnCeph(_ one: RemoteCase) async throws {
-        try await remote(one, on: SwiftTestServer.ceph)
-    }
-
-    private func remote(_ one: RemoteCase, on server: SwiftTestServer) async throws {
+        let server = try await SwiftTestServer.openStack
         try await one.run(
             RemoteTarget(
                 authority: server.authority, write: .init(method: "PUT"),

@@ -14,20 +14,8 @@ struct SwiftObjectStoreTests {
     }
 
     @Test("a large object is one in listings, and takes its segments along when it goes")
-    func largeObject() async throws { try await largeObject(on: store()) }
-
-    @Test("a large object on Ceph's gateway", .enabled(if: TestSelection.allStorages))
-    func largeObjectOnCeph() async throws {
-        try await largeObject(on: SwiftTestServer.ceph.store(prefix: uniquePrefix()))
-        let store = try await SwiftTestServer.ceph.store(prefix: uniquePrefix())
-        for size in [2 * Self.segmentBytes, 5, 3 * Self.segmentBytes] {
-            try await store.put("o", .bytes(testBytes(size)), mode: .overwrite)
-            #expect(try await store.get("o") == testBytes(size))
-            try await store.expectNoStraySegments()
-        }
-    }
-
-    private func largeObject(on store: SwiftObjectStore) async throws {
+    func largeObject() async throws {
+        let store = try await store()
         let bytes = testBytes(5 * Self.segmentBytes + 7)
         let key: ObjectKey = "dir/ä b%+\"'&"
         let info = try await store.put(key, .bytes(bytes), mode: .createOnly)

@@ -28,15 +28,6 @@ public struct SwiftTestServer: Sendable {
         }
     }
 
-    /// Ceph's gateway, which speaks Swift's protocol too. For the full set of tests.
-    public static var ceph: SwiftTestServer {
-        get async throws {
-            SwiftTestServer(
-                name: "ceph", authority: try await S3TestServer.ceph.authority, accountPath: "/swift/v1",
-                user: "zenith:swift")
-        }
-    }
-
     /// The same with tokens that end after a few seconds.
     public static var brief: SwiftTestServer {
         get async throws { SwiftTestServer(name: "swiftbrief", authority: try await startedBrief.value.authority) }
@@ -44,13 +35,11 @@ public struct SwiftTestServer: Sendable {
 
     private static let startedBrief = Task { try await TestServer.start("swiftbrief", ports: 5) }
 
-    private init(
-        name: String, authority: String, accountPath: String = "/v1/AUTH_zenith", user: String = "zenith:zenithkey"
-    ) {
+    private init(name: String, authority: String) {
         self.name = name
         self.authority = authority
-        self.accountPath = accountPath
-        credentials = ["ST_USER": user, "ST_KEY": "zenithsecret"]
+        accountPath = "/v1/AUTH_zenith"
+        credentials = ["ST_USER": "zenith:zenithkey", "ST_KEY": "zenithsecret"]
         login = ["ST_AUTH": "http://\(authority)/auth/v1.0"]
     }
 }
