@@ -42,7 +42,7 @@ test:
 test-storages:
 	@scripts/setup test-storages
 	swift build --build-tests
-	ZENITH_TEST_STORAGES=all swift test --skip-build --filter 'StorageURITests|ObjectStorageTests|CommandKitTests|JobTests'
+	TEST_STORAGES=all swift test --skip-build --filter 'StorageURITests|ObjectStorageTests|CommandKitTests|JobTests'
 
 test-segsize:
 	@scripts/setup test-segsize
