@@ -35,7 +35,9 @@ struct S3JobTests {
         let work = try Workplace(environment: server.environment.mapValues { $0 })
         let storage = "s3://\(server.bucket)/e2e-\(UUID().uuidString)"
         let checked = try work.zenith("config", "check", "--storage-dest", storage)
-        #expect(checked.status == 0 && checked.output.contains("create-if-absent: checked before writing"), "\(checked.output)")
+        #expect(
+            checked.status == 0 && checked.output.contains("create-if-absent: checked before writing"),
+            "\(checked.output)")
         let made = try work.zenith(
             "init", "--storage-dest", storage, "--snapshot-path", try SourceCluster.get().path, "--snapshot-format",
             "pgdata")

@@ -1,7 +1,6 @@
 import Digests
 import Foundation
 import StorageURI
-import Synchronization
 import TestSupport
 import Testing
 
@@ -164,41 +163,54 @@ struct S3CephTests {
         }
     }
 
-    /// Gives the keys that it was given, until it is told that they have ended; then those of a new session.
-    private actor Session: AWSCredentialProvider {
-        private let chain: AWSCredentialChain
-        private let hidesEnd: Bool
-        private var current: AWSCredentials?
+    /// Keys of a session that the service gives for so long.
+    private func session(
+        _ server: S3TestServer, seconds: Int, in directory: TemporaryDirectory
+    ) throws -> AWSCredentialChain {
+        let environment = RoleEnvironment(try profile(server, seconds: seconds, in: directory), role: nil)
+        return AWSCredentialChain(
+            environment: environment, region: nil, http: HTTPTransport(), pause: .milliseconds(10), now: { Date() })
+    }
+
+    /// What a user sets for a profile whose sessions last so long.
+    private func profile(
+        _ server: S3TestServer, seconds: Int, in directory: TemporaryDirectory
+    ) throws -> [String: String] {
+        let profile = """
+            [profile role]
+            role_arn = \(server.roleARN ?? "")
+            source_profile = base
+            duration_seconds = \(seconds)
+            endpoint_url = \(server.endpoint)
+            region = us-east-1
+            [profile base]
+            aws_access_key_id = \(server.accessKeyID)
+            aws_secret_access_key = \(server.secretAccessKey)
+            """
+        let file = "\(directory.path)/sessions-of-\(seconds)"
+        try profile.write(toFile: file, atomically: true, encoding: .utf8)
+        return ["AWS_CONFIG_FILE": file, "AWS_PROFILE": "role"]
+    }
+
+    /// Gives a session's keys until it is told that they have ended; then those of another one.
+    private actor Sessions: AWSCredentialProvider {
+        private var current: AWSCredentials
+        private let next: AWSCredentialChain
         private(set) var refreshCount = 0
 
-        init(_ server: S3TestServer, directory: String, seconds: Int, hidesEnd: Bool) throws {
-            let profile = """
-                [profile role]
-                role_arn = \(server.roleARN ?? "")
-                source_profile = base
-                duration_seconds = \(seconds)
-                endpoint_url = \(server.endpoint)
-                [profile base]
-                aws_access_key_id = \(server.accessKeyID)
-                aws_secret_access_key = \(server.secretAccessKey)
-                """
-            let file = directory + "/config"
-            try profile.write(toFile: file, atomically: true, encoding: .utf8)
-            chain = AWSCredentialChain(
-                environment: RoleEnvironment(["AWS_CONFIG_FILE": file, "AWS_PROFILE": "role"], role: nil),
-                region: nil, http: HTTPTransport(), pause: .milliseconds(10), now: { Date() })
-            self.hidesEnd = hidesEnd
+        init(_ first: AWSCredentials, hidesEnd: Bool = false, next: AWSCredentialChain) {
+            current = AWSCredentials(
+                accessKeyID: first.accessKeyID, secretAccessKey: first.secretAccessKey,
+                sessionToken: first.sessionToken, expiration: hidesEnd ? nil : first.expiration, source: first.source)
+            self.next = next
         }
 
         func credentials(refresh: Bool) async throws -> AWSCredentials {
-            if refresh { refreshCount += 1 }
-            if !refresh, let current { return current }
-            let found = try await chain.credentials(refresh: true)
-            let given = AWSCredentials(
-                accessKeyID: found.accessKeyID, secretAccessKey: found.secretAccessKey,
-                sessionToken: found.sessionToken, expiration: hidesEnd ? nil : found.expiration, source: found.source)
-            current = given
-            return given
+            if refresh {
+                refreshCount += 1
+                current = try await next.credentials(refresh: false)
+            }
+            return current
         }
     }
 
@@ -212,34 +224,25 @@ struct S3CephTests {
     func expiredSession(hidesEnd: Bool) async throws {
         let server = try await S3TestServer.ceph
         let directory = try TemporaryDirectory()
-        let session = try Session(server, directory: directory.path, seconds: 2, hidesEnd: hidesEnd)
-        let store = store(server, session)
-        try await store.put("a", .bytes([1]), mode: .createOnly)
-        #expect(await session.refreshCount == 0)
-        let keys = try await session.credentials(refresh: false)
-        // The service says when: a session is refused by it, and not by a clock of ours.
-        let stale = server.store(prefix: "p", keys: FixedCredentials(keys))
+        let short = try await session(server, seconds: 1, in: directory).credentials(refresh: false)
+        // The service says when it is over, and no clock of ours.
+        let stale = server.store(prefix: "p", keys: FixedCredentials(short))
         while await failure({ try await stale.list(prefix: "", delimiter: nil, after: nil, limit: 1) }) == nil {
             try await Task.sleep(for: .milliseconds(200))
         }
-        #expect(try await store.get("a", range: nil) == [1])
-        #expect(await session.refreshCount == 1)
-        #expect(try await session.credentials(refresh: false).accessKeyID != keys.accessKeyID)
-        try await store.delete(["a"])
-    }
-
-    /// A session that has not ended, and is refused all the same.
-    private final class WrongSession: AWSCredentialProvider {
-        let refreshes = Atomic<Int>(0)
-        let keys: AWSCredentials
-        init(_ found: AWSCredentials) {
-            keys = AWSCredentials(
-                accessKeyID: found.accessKeyID, secretAccessKey: Secret("wrong"), sessionToken: found.sessionToken,
-                expiration: found.expiration, source: found.source)
-        }
-        func credentials(refresh: Bool) async throws -> AWSCredentials {
-            if refresh { refreshes.add(1, ordering: .relaxed) }
-            return keys
+        let long = try session(server, seconds: 900, in: directory)
+        for key in ["put", "head"] {
+            let sessions = Sessions(short, hidesEnd: hidesEnd, next: long)
+            let store = store(server, sessions)
+            if key == "put" {
+                try await store.put("a", .bytes([1]), mode: .createOnly)
+                #expect(try await store.get("a", range: nil) == [1])
+                try await store.delete(["a"])
+            } else {
+                // A HEAD is refused without words.
+                await expectFailure(.notFound) { try await store.head("a") }
+            }
+            #expect(await sessions.refreshCount == 1, "\(key)")
         }
     }
 
@@ -247,37 +250,30 @@ struct S3CephTests {
     func deniedSession() async throws {
         let server = try await S3TestServer.ceph
         let directory = try TemporaryDirectory()
-        let session = try Session(server, directory: directory.path, seconds: 900, hidesEnd: false)
-        let wrong = WrongSession(try await session.credentials(refresh: false))
-        let store = store(server, wrong)
+        let long = try session(server, seconds: 900, in: directory)
+        let good = try await long.credentials(refresh: false)
+        let wrong = AWSCredentials(
+            accessKeyID: good.accessKeyID, secretAccessKey: Secret("wrong"), sessionToken: good.sessionToken,
+            expiration: good.expiration, source: good.source)
+        let sessions = Sessions(wrong, next: long)
+        let store = store(server, sessions)
         await expectFailure(.denied) { try await store.get("a", range: nil) }
         await expectFailure(.denied) { try await store.head("a") }
-        #expect(wrong.refreshes.load(ordering: .relaxed) == 0)
+        #expect(await sessions.refreshCount == 0)
     }
 
-    @Test("sessions that last seconds are renewed before their end, through many requests")
+    @Test("sessions that last seconds are renewed one after the other, and nothing is refused")
     func shortSessions() async throws {
         let server = try await S3TestServer.ceph
         let directory = try TemporaryDirectory()
-        let profile = """
-            [profile role]
-            role_arn = \(server.roleARN ?? "")
-            source_profile = base
-            duration_seconds = 2
-            endpoint_url = \(server.endpoint)
-            region = us-east-1
-            [profile base]
-            aws_access_key_id = \(server.accessKeyID)
-            aws_secret_access_key = \(server.secretAccessKey)
-            """
-        try profile.write(toFile: directory.path + "/config", atomically: true, encoding: .utf8)
-        let store = try store(["AWS_CONFIG_FILE": directory.path + "/config", "AWS_PROFILE": "role"])
-        let end = ContinuousClock.now + .seconds(6)
-        var count = 0
-        while ContinuousClock.now < end {
-            try await store.put("a", .bytes([1, UInt8(count % 256)]), mode: .overwrite)
-            #expect(try await store.get("a", range: nil) == [1, UInt8(count % 256)])
-            count += 1
+        let store = try store(profile(server, seconds: 10, in: directory))
+        var sources: Set<String> = []
+        while sources.count < 3 {
+            let bytes = [UInt8(sources.count)]
+            try await store.put("a", .bytes(bytes), mode: .overwrite)
+            #expect(try await store.get("a", range: nil) == bytes)
+            // It ends in some letters of the key.
+            sources.insert(store.client.credentialSource ?? "")
         }
     }
 
