@@ -42,7 +42,8 @@ test:
 test-storages:
 	@scripts/setup test-storages
 	swift build --build-tests
-	TEST_STORAGES=all swift test --skip-build --filter 'StorageURITests|ObjectStorageTests|CommandKitTests|JobTests'
+	TEST_STORAGES=all swift test --skip-build --experimental-maximum-parallelization-width 8 \
+		--filter 'StorageURITests|ObjectStorageTests|CommandKitTests|JobTests'
 
 test-segsize:
 	@scripts/setup test-segsize

@@ -193,7 +193,7 @@ struct SwiftObjectStoreTests {
         let server = try await SwiftTestServer.brief
         let store = server.store(prefix: uniquePrefix())
         let clock = ContinuousClock()
-        let end = clock.now + .seconds(13)  // three lives of a token
+        let end = clock.now + .seconds(25)  // three lives of a token
         var count = 0
         while clock.now < end {
             let key = ObjectKey("o\(count)")
