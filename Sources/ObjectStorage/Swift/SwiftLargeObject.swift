@@ -8,6 +8,8 @@ final class SwiftLargeObject: Sendable {
         var lastNumber = 0
         /// True from when the manifest was sent until the service has said what became of it.
         var mayBeJoined = false
+        /// True when a segment may have arrived though nobody saw it: it may even be written after it was removed.
+        var mayArriveLate = false
     }
 
     private let store: SwiftObjectStore
@@ -18,6 +20,8 @@ final class SwiftLargeObject: Sendable {
 
     /// How long a call that is cancelled while the manifest is on its way waits for the answer.
     private static let grace: Duration = .seconds(5)
+    /// How long a service may take to write what it was sent before the connection was closed.
+    private static let latest: Duration = .seconds(2)
     /// Bytes of the key in a segment's name: for people, who find by them whose it is.
     private static let keyBytesInName = 900
 
@@ -44,7 +48,11 @@ final class SwiftLargeObject: Sendable {
     func send(_ body: HTTPBody, number: Int) async throws(ServiceFailure) -> SwiftSegment {
         state.withLock { $0.lastNumber = max($0.lastNumber, number) }
         let operation = try await SwiftOperation.upload(body, to: store.segments.object(name(number)))
-        let response = try await store.client.perform(operation)
+        let response: HTTPResponse
+        do throws(ServiceFailure) { response = try await store.client.perform(operation) } catch {
+            if error.mayHaveRun { state.withLock { $0.mayArriveLate = true } }
+            throw error
+        }
         guard let etag = response.headers["etag"], !etag.isEmpty else {
             throw ServiceFailure(.corrupt, "the answer gives no tag for segment \(number)")
         }
@@ -93,9 +101,13 @@ final class SwiftLargeObject: Sendable {
 
     /// Removes the segments, unless an object may have been made of them.
     func abandon() async {
-        let (count, mayBeJoined) = state.withLock { ($0.lastNumber, $0.mayBeJoined) }
-        guard !mayBeJoined, count > 0 else { return }
-        await store.segments.remove((1...count).map(name))
+        let state = state.withLock { $0 }
+        guard !state.mayBeJoined, state.lastNumber > 0 else { return }
+        let names = (1...state.lastNumber).map(name)
+        await store.segments.remove(names)
+        guard state.mayArriveLate else { return }
+        try? await Task.sleep(for: Self.latest)  // nobody cancels this task
+        await store.segments.remove(names)
     }
 }
 
