@@ -47,6 +47,7 @@ let package = Package(
         // System libraries and C.
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CSSH2", pkgConfig: "libssh2", providers: [.apt(["libssh2-1-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "CChecksum", cSettings: [.unsafeFlags(["-O3"])]),
@@ -69,6 +70,9 @@ let package = Package(
         library(
             "Snapshots",
             ["ObjectStorage", "StorageURI", "PostgresFormat", "Digests", "CChecksum", "CZstd", systemPackage]),
+        library("WALStore", ["PostgresFormat", systemPackage]),
+        library("ReplicationClient", ["CLibpq", "PostgresFormat"]),
+        library("Safekeeper", ["ReplicationClient", "WALStore", "ObjectStorage", "PostgresFormat", logging]),
         library("PageStore", ["Snapshots", "StorageURI", "ObjectStorage", "PostgresFormat", logging, systemPackage]),
         library(
             "Interchange",

@@ -1,0 +1,31 @@
+/// Why a replication connection failed.
+public struct ReplicationError: Error, Sendable, CustomStringConvertible {
+    /// What a caller decides by.
+    public enum Code: Sendable, Equatable {
+        /// Not reachable, or the connection broke: try again.
+        case unavailable
+        /// Password, certificate or role is refused; also by `pg_hba.conf`.
+        case denied
+        /// The server refuses what was asked, for a reason that has this SQLSTATE.
+        case refused(state: String)
+        /// The server says what the protocol does not have.
+        case garbled
+    }
+    public let code: Code
+    public let message: String
+    public var description: String { message }
+
+    public init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    /// "requested WAL segment … has already been removed".
+    public var isRemovedWAL: Bool { code == .refused(state: "58P01") || message.contains("already been removed") }
+    /// The slot is there already.
+    public var isDuplicate: Bool { code == .refused(state: "42710") }
+    /// There is no such slot.
+    public var isUndefined: Bool { code == .refused(state: "42704") }
+    /// Another holds the slot: the server may not have noticed yet that an earlier connection is gone.
+    public var isInUse: Bool { code == .refused(state: "55006") }
+}
