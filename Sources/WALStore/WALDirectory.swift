@@ -3,7 +3,7 @@ import PostgresFormat
 import SystemPackage
 
 /// Whose WAL it is: what every segment's first page says, or must agree with.
-public struct WALIdentity: Sendable, Equatable, Codable {
+public struct ClusterIdentity: Sendable, Equatable, Codable {
     public let systemIdentifier: UInt64
     /// In bytes.
     public let segmentSize: Int
@@ -23,7 +23,7 @@ public struct WALIdentity: Sendable, Equatable, Codable {
 /// file held before, which no reader takes for WAL since its pages tell another position.
 struct WALDirectory: Sendable {
     let path: FilePath
-    let identity: WALIdentity
+    let identity: ClusterIdentity
 
     /// Files to be reused are called this, and a number.
     private static let sparePrefix = "spare-"

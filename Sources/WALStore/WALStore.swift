@@ -28,7 +28,7 @@ public final class WALStore: Sendable {
         var isClosed = false
     }
 
-    public let identity: WALIdentity
+    public let identity: ClusterIdentity
     public var path: FilePath { directory.path }
     let directory: WALDirectory
     /// Whether the last record found was a switch to the next segment.
@@ -39,7 +39,7 @@ public final class WALStore: Sendable {
     /// checked. It reads and blocks.
     ///
     /// - Throws: `.damaged` where WAL ends before the last segment does begin, or is another cluster's.
-    public init(path: FilePath, identity: WALIdentity) throws(WALStoreError) {
+    public init(path: FilePath, identity: ClusterIdentity) throws(WALStoreError) {
         self.identity = identity
         directory = WALDirectory(path: path, identity: identity)
         try directory.removeUnfinished()
