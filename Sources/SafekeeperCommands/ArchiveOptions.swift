@@ -6,11 +6,10 @@ public struct ArchiveOptions: SettingSource {
     @Option(name: .customLong(Settings.timeline.optionName), help: Settings.timeline.argumentHelp)
     public var timeline: String?
 
-    @Option(name: .customLong(Settings.walCompression.optionName), help: Settings.walCompression.argumentHelp)
-    public var walCompression: String?
+    @OptionGroup public var wal: WALOptions
 
     public init() {}
     public var settings: [(key: String, text: String?)] {
-        [(Settings.timeline.key, timeline), (Settings.walCompression.key, walCompression)]
+        [(Settings.timeline.key, timeline)] + wal.settings
     }
 }

@@ -50,8 +50,8 @@ struct ArchiveTests {
         // Names that begin with the one that is asked for are others.
         _ = try await archive.push(
             try wal.segment(first + ".partial"), as: name(first + ".partial"))
-        store.replace("wal_005/\(first)_delta.lz4", with: [1])
-        store.replace("wal_005/\(first).json", with: [1])
+        store.replace(ObjectKey("wal_005/\(first)_delta.lz4"), with: [1])
+        store.replace(ObjectKey("wal_005/\(first).json"), with: [1])
         #expect(try await archive.reader.fetch(name(text), to: wal.path("fetched")) == .missing)
         #expect(wal.names == [first + ".partial"])
     }
@@ -185,7 +185,7 @@ struct ArchiveTests {
         _ = try await archive.push(try wal.segment(partial), as: name(partial))
         store.replace("wal_005/00000002.history.zst", with: [0])
         store.replace("wal_005/000000020000000000000108.br", with: [0])
-        store.replace("wal_005/\(first)_delta.lz4", with: [0])
+        store.replace(ObjectKey("wal_005/\(first)_delta.lz4"), with: [0])
         let inventory = try await archive.reader.inventory(segmentSize: try await archive.reader.segmentSize())
         #expect(inventory.segmentSize == 1 << 20)
         #expect(inventory.timelines.map(\.timeline) == [1, 2])

@@ -29,7 +29,7 @@ struct DamageTests {
         let key = try #require(store.keys.first)
         let sound = try #require(store.bytes(key))
         let content = try #require(wal.read(first))
-        // The header says with which memory to decode, and may be read as another that gives the same content.
+        // Some bits decide nothing: with which memory to decode, or which of two equal places to copy from.
         let positions = Array(0..<12) + stride(from: 12, to: sound.count, by: sound.count / 40) + [sound.count - 1]
         for position in positions {
             var bytes = sound
@@ -39,7 +39,6 @@ struct DamageTests {
                 _ = try await archive.reader.fetch(name(first), to: wal.path("fetched"))
                 #expect(wal.read("fetched") == content, "a wrong file at \(position)")
                 try FileManager.default.removeItem(atPath: wal.path("fetched"))
-                #expect(position < 12)
             } catch is WALArchiveError { #expect(!wal.names.contains { $0.hasPrefix("fetched") }) }
         }
         for count in [0, 1, 4, 20, sound.count / 2, sound.count - 4, sound.count - 1] {

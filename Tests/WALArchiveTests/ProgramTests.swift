@@ -18,14 +18,12 @@ struct ProgramTests {
             _ = try wal.write(try #require(store.bytes(key)), key.text)
             let tested = try run([program, "-t", wal.path(key.text)])
             #expect(tested.status == 0, "\(tested.error)")
-            let expanded = try run([program, "-d", "-q", "-f", wal.path(key.text), "-o", wal.path("expanded")])
+            let output = program == "zstd" ? ["-o", wal.path("expanded")] : [wal.path("expanded")]
+            let expanded = try run([program, "-d", "-q", "-f", wal.path(key.text)] + output)
             #expect(expanded.status == 0, "\(expanded.error)")
-            if program == "lz4" { _ = try run([program, "-d", "-q", "-f", wal.path(key.text), wal.path("expanded")]) }
             #expect(wal.read("expanded") == wal.read(text))
-            // One frame, with a checksum of its content.
-            let listed = try run([program, "--list"] + (program == "zstd" ? ["-v"] : []) + [wal.path(key.text)])
-            let words = program == "zstd" ? "Check: XXH64" : "XXH32"
-            #expect(listed.output.contains(words), "\(listed.output)")
+            // The frame's flags: a checksum of the content is there.
+            #expect(try #require(store.bytes(key))[4] & 0x04 != 0)
         }
     }
 
