@@ -19,16 +19,26 @@ final class WALWorkplace: Sendable {
         try FileManager.default.createDirectory(atPath: work.storage, withIntermediateDirectories: true)
         chmod(work.storage, 0o777)
         var lines = ["#!/bin/sh"]
-        for name in ProcessInfo.processInfo.environment.keys where work.environment[name] == .some(nil) {
-            lines.append("unset \(name)")
-        }
+        // What this process has, and what the tests' servers are started with, is nothing that a user would set.
+        lines.append("for name in $(env | sed -n 's/^\\([A-Z0-9_]*\\)=.*/\\1/p'); do")
+        lines.append("    case $name in ZENITH_*|AWS_*|S3_*|WALG_*|WALE_*|WAL_*|STORAGE_*) unset $name ;; esac")
+        lines.append("done")
         for (name, value) in environment.merging(["ZENITH_STORAGE_DEST": self.location], uniquingKeysWith: { $1 }) {
             lines.append("export \(name)='\(value)'")
         }
-        lines.append("unset ZENITH_DIR")
         lines.append("exec \(Workplace.programs)/safekeeper \"$@\"")
         try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: URL(fileURLWithPath: program))
         chmod(program, 0o755)
+    }
+
+    /// With a storage that nobody serves.
+    static func unreachable() throws -> WALWorkplace {
+        try WALWorkplace(
+            location: "s3://bucket/x",
+            environment: [
+                "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b",
+                "AWS_REGION": "us-east-1", "S3_MAX_RETRIES": "1",
+            ])
     }
 
     deinit {
@@ -46,8 +56,8 @@ final class WALWorkplace: Sendable {
         kill(pid, SIGKILL)
     }
 
-    func safekeeper(_ arguments: String..., environment: [String: String?] = [:]) throws -> ShellResult {
-        try run([program] + arguments, environment: environment, directory: work.path)
+    func safekeeper(_ arguments: String...) throws -> ShellResult {
+        try run([program] + arguments, directory: work.path)
     }
 
     func succeed(_ arguments: String..., sourceLocation: SourceLocation = #_sourceLocation) throws {
@@ -56,10 +66,9 @@ final class WALWorkplace: Sendable {
     }
 
     func fail(
-        _ arguments: [String], _ status: Int32, _ words: String = "", environment: [String: String?] = [:],
-        sourceLocation: SourceLocation = #_sourceLocation
+        _ arguments: [String], _ status: Int32, _ words: String = "", sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
-        let result = try run([program] + arguments, environment: environment, directory: work.path)
+        let result = try run([program] + arguments, directory: work.path)
         #expect(result.status == status, "safekeeper \(arguments): \(result.error)", sourceLocation: sourceLocation)
         #expect(result.error.hasPrefix("safekeeper: "), "\(result.error)", sourceLocation: sourceLocation)
         #expect(result.error.contains(words), "\(result.error)", sourceLocation: sourceLocation)
