@@ -22,8 +22,12 @@ public struct WALFileName: Hashable, Sendable, Comparable, CustomStringConvertib
     /// Nil when `text` is no name that PostgreSQL gives to such a file.
     public init?(_ text: some StringProtocol) {
         let bytes = Array(text.utf8)
-        if let timeline = TimelineHistoryFile.timeline(ofFileName: text) {
-            (kind, self.timeline) = (.history, timeline)
+        if bytes.count == 16, bytes[8...].elementsEqual(".history".utf8),
+            let first = Self.segment(
+                bytes.prefix(8) + [UInt8](repeating: UInt8(ascii: "0"), count: 16), size: Self.smallestSegment)
+        {
+            // Also of TLI 1, which has none: at the end of a recovery PostgreSQL asks for it all the same.
+            (kind, timeline) = (.history, first.timeline)
         } else if let segment = Self.segment(bytes.prefix(24), size: Self.smallestSegment) {
             timeline = segment.timeline
             switch bytes.dropFirst(24) {
