@@ -49,6 +49,7 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CSSH2", pkgConfig: "libssh2", providers: [.apt(["libssh2-1-dev"])]),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "CChecksum", cSettings: [.unsafeFlags(["-O3"])]),
         .target(name: "CFileSystem"),
@@ -77,6 +78,11 @@ let package = Package(
         library(
             "Interchange",
             ["Snapshots", "StorageURI", "ObjectStorage", "PostgresFormat", "CFileSystem", systemPackage]),
+        library(
+            "WALArchive",
+            [
+                "ObjectStorage", "StorageURI", "PostgresFormat", "Digests", "CZstd", "CLZ4", systemPackage,
+            ]),
 
         // The executables.
         library("CommandKit", ["StorageURI", "ObjectStorage", "CProcess", argumentParser, logging, systemPackage]),
@@ -86,9 +92,15 @@ let package = Package(
                 "CommandKit", "PageStore", "Interchange", "Snapshots", "ObjectStorage", "StorageURI", "PostgresFormat",
                 argumentParser, logging, systemPackage,
             ]),
+        library(
+            "SafekeeperCommands",
+            [
+                "CommandKit", "WALArchive", "Snapshots", "ObjectStorage", "StorageURI", "PostgresFormat", "Digests",
+                argumentParser, systemPackage,
+            ]),
         executable("zenith", ["PageserverCommands", "CommandKit", argumentParser]),
         executable("pageserver", ["PageserverCommands", "CommandKit", argumentParser], path: "pageserver"),
-        executable("safekeeper", ["CommandKit", argumentParser], path: "safekeeper"),
+        executable("safekeeper", ["SafekeeperCommands", "CommandKit", argumentParser], path: "safekeeper"),
 
         // Tests.
         .target(name: "TestSupport", dependencies: [systemPackage], path: "Tests/TestSupport", swiftSettings: strict),
@@ -97,6 +109,7 @@ let package = Package(
         tests("ObjectStorage", ["ObjectStorage", "StorageURI", "Digests"]),
         tests("PostgresFormat", ["PostgresFormat", "CChecksum"]),
         tests("Snapshots", ["Snapshots", "ObjectStorage", "PostgresFormat"]),
+        tests("WALArchive", ["WALArchive", "ObjectStorage", "PostgresFormat"]),
         tests("Interchange", ["Interchange", "Snapshots", "ObjectStorage", "PostgresFormat"]),
         tests("CommandKit", ["CommandKit", "StorageURI", "ObjectStorage", argumentParser, logging, systemPackage]),
         tests("EndToEnd", [], exclude: ["reader.py"]),

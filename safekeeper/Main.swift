@@ -1,11 +1,15 @@
 import ArgumentParser
 import CommandKit
+import SafekeeperCommands
 
-/// The daemon that makes WAL durable: so far, its configuration.
+/// The daemon that makes WAL durable: so far, its archive and its configuration.
 struct Safekeeper: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "safekeeper", abstract: "Checks and shows the configuration of the safekeeper.",
-        version: zenithVersion, subcommands: [ConfigCommand<SafekeeperPart>.self])
+        commandName: "safekeeper", abstract: "Keeps a cluster's WAL in storage.", version: zenithVersion,
+        subcommands: [
+            WALPushCommand.self, WALFetchCommand.self, WALShowCommand.self, WALPrefetchCommand.self,
+            ConfigCommand<SafekeeperPart>.self,
+        ])
 }
 
 @main

@@ -43,6 +43,7 @@ struct ConfigOptions: ParsableArguments {
     @OptionGroup var ingest: IngestOptions
     @OptionGroup var postgres: PostgresOptions
     @OptionGroup var effort: EffortOptions
+    @OptionGroup var wal: WALOptions
     @OptionGroup var server: ServerOptions
 
     @Option(
@@ -50,7 +51,7 @@ struct ConfigOptions: ParsableArguments {
         help: ArgumentHelp("Storage that an import is to read, or an export to write.", valueName: "storage"))
     var snapshotPath: String?
 
-    var sources: [any SettingSource] { [common, storage, ingest, postgres, effort, server] }
+    var sources: [any SettingSource] { [common, storage, ingest, postgres, effort, wal, server] }
 
     /// The storages to look at: how each is called, by which text, in which role.
     func storages(_ configuration: Configuration, roles: [StorageRole], environment: [String: String]) -> [NamedStorage]

@@ -49,6 +49,15 @@ public struct EffortOptions: SettingSource {
     }
 }
 
+/// How WAL is written to storage.
+public struct WALOptions: SettingSource {
+    @Option(name: .customLong(Settings.walCompression.optionName), help: Settings.walCompression.argumentHelp)
+    public var walCompression: String?
+
+    public init() {}
+    public var settings: [(key: String, text: String?)] { [(Settings.walCompression.key, walCompression)] }
+}
+
 /// Where WAL comes from, and when it makes a snapshot.
 public struct IngestOptions: SettingSource {
     @Option(name: .customLong(Settings.timeline.optionName), help: Settings.timeline.argumentHelp)

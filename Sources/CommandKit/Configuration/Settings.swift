@@ -38,6 +38,9 @@ public enum Settings {
     public static let compressionLevel = Setting<Int>(
         "compression_level", "Level of zstd, from -7, fast, to 19, small", default: 1,
         check: { (-7...19).contains($0) ? nil : "is not in -7 … 19" })
+    public static let walCompression = Setting<String>(
+        "wal_compression", "How WAL is compressed in storage: zstd or lz4", default: "zstd",
+        check: { ["zstd", "lz4"].contains($0) ? nil : "is neither zstd nor lz4" })
     public static let cacheSize = Setting<ByteSize>(
         "cache_size", "Local disk space for frames fetched from storage", default: ByteSize(bytes: 1 << 30),
         check: { $0.bytes < 16 << 20 ? "is less than 16MB" : nil })
@@ -50,7 +53,7 @@ public enum Settings {
     /// In the order of the documentation and of the file.
     public static let all: [any SettingDeclaration] = [
         storageDest, timeline, snapshotInterval, snapshotWAL, walSource, pgBin, pgUser, listenHTTP, listenPG, workers,
-        compressionLevel, cacheSize, logLevel, logFile,
+        compressionLevel, walCompression, cacheSize, logLevel, logFile,
     ]
 
     /// Options that are used once and never saved; a file that has them is told so.

@@ -46,6 +46,15 @@ public enum Daemon {
         return pid
     }
 
+    /// Runs this program again, detached from the terminal and from everything that is open here, and does not wait
+    /// for it. What it prints goes nowhere: it is for work that can be done without.
+    public static func leaveBehind(arguments: [String]) throws(CommandFailure) {
+        var spawn = Spawn(program: ownExecutable(), arguments: [CommandLine.arguments[0]] + arguments)
+        spawn.environment = environmentVariables()
+        spawn.startsSession = true
+        _ = try spawn.start()
+    }
+
     private static func waitUntilReady(
         _ file: Int32, pid: Int32, logFile: String, seconds: Int64
     ) throws(CommandFailure) {

@@ -1,0 +1,54 @@
+import CommandKit
+import ObjectStorage
+import Snapshots
+import StorageURI
+import WALArchive
+
+/// The WAL archive that the settings lead to.
+///
+/// A repository keeps the WAL of each timeline below that timeline. A storage without a repository is taken for an
+/// archive of WAL-G's, whose files lie in `wal_005/`.
+struct ArchivePlace {
+    enum Kind {
+        case repository(timeline: String, id: TimelineUUID)
+        case plain
+    }
+    let kind: Kind
+    let store: any ObjectStore
+    let prefix: String
+    let systemIdentifier: UInt64?
+    /// As the repository tells; nil where nothing does.
+    let segmentSize: Int?
+    private let compression: WALCompression
+
+    static func open(_ configuration: Configuration) async throws -> ArchivePlace {
+        let store = try Storages.open(configuration.required(Settings.storageDest).text, role: .wal)
+        let compression: WALCompression =
+            configuration[Settings.walCompression] == "lz4"
+            ? .lz4 : .zstd(level: try configuration.required(Settings.compressionLevel))
+        do {
+            let repository = try await Repository.open(store)
+            let name = try configuration.required(Settings.timeline)
+            let id = try await repository.timeline(name)
+            return ArchivePlace(
+                kind: .repository(timeline: name, id: id), store: store, prefix: "timelines/\(id)/wal_005/",
+                systemIdentifier: UInt64(repository.identity.systemIdentifier),
+                segmentSize: repository.identity.walSegmentBytes, compression: compression)
+        } catch RepositoryError.absent {
+            return ArchivePlace(
+                kind: .plain, store: store, prefix: "wal_005/", systemIdentifier: nil, segmentSize: nil,
+                compression: compression)
+        }
+    }
+
+    var reader: WALArchiveReader {
+        WALArchiveReader(
+            ReadOnlyStore(store), prefix: prefix, systemIdentifier: systemIdentifier, expected: compression.codec)
+    }
+
+    var writer: WALArchiveWriter {
+        WALArchiveWriter(store, prefix: prefix, systemIdentifier: systemIdentifier, compression: compression)
+    }
+
+    var description: String { "\(store.location)/\(prefix)" }
+}

@@ -1,0 +1,178 @@
+public import ObjectStorage
+
+/// WAL files in a storage, in WAL-G's layout: one object each, `<prefix><name>.zst`, `.lz4`, or the bare name.
+public struct WALArchiveReader: Sendable {
+    public let store: any ReadableStore
+    /// What all keys begin with: `wal_005/`, or `timelines/<timeline>/wal_005/`.
+    public let prefix: String
+    /// Whose WAL this is, where that is known. A segment of another cluster counts as damaged.
+    public let systemIdentifier: UInt64?
+    /// The packing that is tried first.
+    public let expected: WALCodec
+
+    public init(
+        _ store: any ReadableStore, prefix: String, systemIdentifier: UInt64? = nil, expected: WALCodec = .zstd
+    ) {
+        self.store = store
+        self.prefix = prefix
+        self.systemIdentifier = systemIdentifier
+        self.expected = expected
+    }
+
+    /// For messages: the storage and the prefix.
+    public var description: String { "\(store.location): \(prefix)" }
+
+    public enum FetchOutcome: Sendable, Equatable {
+        /// It is in its place, and on disk.
+        case fetched(sizeBytes: Int)
+        /// The archive has no such file.
+        case missing
+    }
+
+    /// Brings a file to `target`, a path on this machine, which has it whole or not at all.
+    ///
+    /// - Parameter temporary: Where it grows: in the target's file system. Nil: beside the target.
+    /// - Throws: `WALArchiveError.damaged` when it is not what its name promises, `.unreadable` when it is there but
+    ///   packed in a way that is not read, `.file` about the target; `ObjectStoreError`.
+    public func fetch(
+        _ name: WALFileName, to target: String, temporary: String? = nil
+    ) async throws -> FetchOutcome {
+        let temporary = temporary ?? target + ".zenith-fetch"
+        do {
+            // Most of the time it is there as this program writes it, and no listing is needed.
+            let object = WALObject(name: name, key: key(name, expected), packing: .readable(expected))
+            return .fetched(sizeBytes: try await fetch(object, to: target, temporary))
+        } catch let error as ObjectStoreError where error.code == .notFound {}
+        guard let object = try await objects(named: name).min(by: { $0.preference < $1.preference }) else {
+            return .missing
+        }
+        return .fetched(sizeBytes: try await fetch(object, to: target, temporary))
+    }
+
+    private func fetch(_ object: WALObject, to target: String, _ temporary: String) async throws -> Int {
+        let file = try await BlockingWork.run { _ in try LocalFile.create(temporary) }
+        do {
+            let sizeBytes = try await read(object) { bytes throws(WALArchiveError) in try file.write(bytes) }
+            try await BlockingWork.run { _ in try file.commit(as: target) }
+            return sizeBytes
+        } catch {
+            _ = await BlockingWork.shared.runRegardless { file.discard() }
+            throw error
+        }
+    }
+
+    /// Reads an object whole: hands its unpacked content to `consume`, in order and on a thread for blocking work,
+    /// and checks it. Returns its length.
+    func read(
+        _ object: WALObject, _ consume: @escaping @Sendable (UnsafeRawBufferPointer) throws(WALArchiveError) -> Void
+    ) async throws -> Int {
+        guard case .readable(let codec) = object.packing else {
+            throw WALArchiveError.unreadable(
+                "\(store.location): \(object.key) is packed as \(object.packing), which is not read here: unpack it, "
+                    + "and pack it with zstd or lz4")
+        }
+        let content = ObjectContent(
+            decompressor: Decompressor(codec),
+            check: WALContentCheck(object.name, systemIdentifier: systemIdentifier), consume: consume)
+        do {
+            try await store.stream(object.key, pieceBytes: Self.pieceBytes) { piece in
+                try await BlockingWork.run { _ in try content.take(piece) }
+            }
+            return try content.finish()
+        } catch WALArchiveError.damaged(let reason) {
+            throw WALArchiveError.damaged("\(store.location): \(object.key) is damaged: \(reason)")
+        }
+    }
+
+    /// Small enough for several transfers side by side; most segments come in one.
+    static let pieceBytes = 4 << 20
+
+    /// All that lies under a name, whatever it is packed as. One short listing.
+    func objects(named name: WALFileName) async throws(ObjectStoreError) -> [WALObject] {
+        var found: [WALObject] = []
+        for try await info in store.listAll(prefix: prefix + name.text, pageCount: 100) {
+            // A segment's name also begins those of partial and backup files.
+            if let object = object(info), object.name == name { found.append(object) }
+        }
+        return found
+    }
+
+    func key(_ name: WALFileName, _ codec: WALCodec) -> ObjectKey { ObjectKey(prefix + name.text + codec.suffix) }
+
+    /// What an object of a listing is; nil for what is no WAL file: WAL-G keeps other things beside them.
+    func object(_ info: ObjectInfo) -> WALObject? {
+        guard info.key.text.hasPrefix(prefix) else { return nil }
+        let text = info.key.text.dropFirst(prefix.count)
+        let suffixes: [(String, WALObject.Packing)] =
+            [(".zst", .readable(.zstd)), (".lz4", .readable(.lz4))]
+            + WALCodec.unreadable.map { ($0, .unreadable($0)) }
+            // WAL-G 3.0.8 left the dot of an extension that there is none of.
+            + [(".", .readable(.plain)), ("", .readable(.plain))]
+        for (suffix, packing) in suffixes where text.hasSuffix(suffix) {
+            guard let name = WALFileName(text.dropLast(suffix.count)) else { return nil }
+            return WALObject(name: name, key: info.key, packing: packing, sizeBytes: info.sizeBytes)
+        }
+        return nil
+    }
+}
+
+/// One WAL file as it lies in the storage.
+public struct WALObject: Sendable, Hashable {
+    public enum Packing: Sendable, Hashable, CustomStringConvertible {
+        case readable(WALCodec)
+        /// The extension, with its dot.
+        case unreadable(String)
+
+        public var description: String {
+            switch self {
+            case .readable(let codec): codec == .plain ? "plain" : String(codec.suffix.dropFirst())
+            case .unreadable(let suffix): String(suffix.dropFirst())
+            }
+        }
+    }
+
+    public let name: WALFileName
+    public let key: ObjectKey
+    public let packing: Packing
+    /// As it lies there, packed.
+    public var sizeBytes = 0
+
+    /// Of several under one name the lowest is read.
+    fileprivate var preference: Int {
+        guard case .readable(let codec) = packing else { return .max }
+        return WALCodec.allCases.firstIndex(of: codec) ?? .max
+    }
+}
+
+/// An object on its way from its packing to where it goes.
+///
+/// - Note: Not guarded: its pieces come one after the other.
+private final class ObjectContent: @unchecked Sendable {
+    private let decompressor: Decompressor
+    private var check: WALContentCheck
+    private let consume: (UnsafeRawBufferPointer) throws(WALArchiveError) -> Void
+    private var sizeBytes = 0
+
+    init(
+        decompressor: Decompressor, check: WALContentCheck,
+        consume: @escaping @Sendable (UnsafeRawBufferPointer) throws(WALArchiveError) -> Void
+    ) {
+        self.decompressor = decompressor
+        self.check = check
+        self.consume = consume
+    }
+
+    func take(_ piece: [UInt8]) throws(WALArchiveError) {
+        try decompressor.expand(piece) { bytes throws(WALArchiveError) in
+            sizeBytes += bytes.count
+            try check.take(bytes)
+            try consume(bytes)
+        }
+    }
+
+    func finish() throws(WALArchiveError) -> Int {
+        try decompressor.finish()
+        try check.finish()
+        return sizeBytes
+    }
+}
