@@ -11,6 +11,10 @@ let strict: [SwiftSetting] = [
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+]
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
@@ -40,6 +44,8 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
@@ -84,6 +90,8 @@ let package = Package(
                 "ObjectStorage", "StorageURI", "PostgresFormat", "Digests", "CZstd", "CLZ4", systemPackage,
             ]),
 
+        library("ReplicationServer", ["PostgresFormat", "Digests", "COpenSSL", "StorageURI", logging] + nio),
+
         // The executables.
         library("CommandKit", ["StorageURI", "ObjectStorage", "CProcess", argumentParser, logging, systemPackage]),
         library(
@@ -111,6 +119,7 @@ let package = Package(
         tests("Snapshots", ["Snapshots", "ObjectStorage", "PostgresFormat"]),
         tests("WALArchive", ["WALArchive", "ObjectStorage", "PostgresFormat"]),
         tests("Interchange", ["Interchange", "Snapshots", "ObjectStorage", "PostgresFormat"]),
+        tests("ReplicationServer", ["ReplicationServer", "PostgresFormat", "Digests", "StorageURI", logging] + nio),
         tests("CommandKit", ["CommandKit", "StorageURI", "ObjectStorage", argumentParser, logging, systemPackage]),
         tests("EndToEnd", [], exclude: ["reader.py"]),
     ],
