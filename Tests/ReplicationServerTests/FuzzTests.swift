@@ -64,7 +64,10 @@ struct FuzzTests {
                             do { try client.send(Array(bytes[start..<min(start + 97, bytes.count)])) } catch { break }
                         }
                     }
-                    if round % 3 == 0 { _ = try? client.message() as RawClient.Message? }
+                    if round % 3 == 0 {
+                        client.endWriting()
+                        while (try? client.message()) != nil {}
+                    }
                     if round % 50 == 0 {
                         #expect(try steady.ask("IDENTIFY_SYSTEM").last?.type == "Z", "\(comment)")
                     }
