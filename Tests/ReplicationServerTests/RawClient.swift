@@ -56,6 +56,9 @@ final class RawClient {
         }
     }
 
+    /// Says no more, and still listens.
+    func endWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
+
     private func fill(_ count: Int) throws {
         while received.count - offset < count {
             if offset > 1 << 20 {

@@ -162,7 +162,7 @@ struct StartupTests {
         let source = try DirectorySource.random(segments: 1)
         defer { source.remove() }
         try await serving(source) { _, port in
-            await #expect(throws: (any Error).self) {
+            _ = await #expect(throws: (any Error).self) {
                 _ = try await serving(source, settings { $0.port = port }) { _, _ in 0 }
             }
         }
