@@ -79,7 +79,6 @@ let package = Package(
             ["ObjectStorage", "StorageURI", "PostgresFormat", "Digests", "CChecksum", "CZstd", systemPackage]),
         library("WALStore", ["PostgresFormat", systemPackage]),
         library("ReplicationClient", ["CLibpq", "PostgresFormat"]),
-        library("Safekeeper", ["ReplicationClient", "WALStore", "ObjectStorage", "PostgresFormat", logging]),
         library("PageStore", ["Snapshots", "StorageURI", "ObjectStorage", "PostgresFormat", logging, systemPackage]),
         library(
             "Interchange",
@@ -92,6 +91,13 @@ let package = Package(
 
         library("ReplicationServer", ["PostgresFormat", "Digests", "COpenSSL", "StorageURI", logging] + nio),
 
+        library(
+            "Safekeeper",
+            [
+                "ReplicationClient", "ReplicationServer", "WALArchive", "WALStore", "ObjectStorage", "PostgresFormat",
+                logging, systemPackage,
+            ]),
+
         // The executables.
         library("CommandKit", ["StorageURI", "ObjectStorage", "CProcess", argumentParser, logging, systemPackage]),
         library(
@@ -103,8 +109,9 @@ let package = Package(
         library(
             "SafekeeperCommands",
             [
-                "CommandKit", "WALArchive", "Snapshots", "ObjectStorage", "StorageURI", "PostgresFormat", "Digests",
-                argumentParser, systemPackage,
+                "CommandKit", "Safekeeper", "ReplicationClient", "ReplicationServer", "WALStore", "WALArchive",
+                "Snapshots", "ObjectStorage", "StorageURI", "PostgresFormat", "Digests", argumentParser, logging,
+                systemPackage,
             ]),
         executable("zenith", ["PageserverCommands", "CommandKit", argumentParser]),
         executable("pageserver", ["PageserverCommands", "CommandKit", argumentParser], path: "pageserver"),

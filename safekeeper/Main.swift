@@ -2,12 +2,15 @@ import ArgumentParser
 import CommandKit
 import SafekeeperCommands
 
-/// The daemon that makes WAL durable: so far, its archive and its configuration.
+/// The daemon that makes WAL durable, and what belongs to it.
 struct Safekeeper: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "safekeeper", abstract: "Keeps a cluster's WAL in storage.", version: zenithVersion,
+        commandName: "safekeeper", abstract: "Keeps a cluster's WAL: on disk at once, in storage soon.",
+        version: zenithVersion,
         subcommands: [
-            WALPushCommand.self, WALFetchCommand.self, WALShowCommand.self, WALPrefetchCommand.self,
+            SafekeeperInitCommand.self, SafekeeperStartCommand.self, SafekeeperStopCommand.self,
+            SafekeeperStatusCommand.self, WALPushCommand.self, WALFetchCommand.self, WALShowCommand.self,
+            WALPrefetchCommand.self,
             ConfigCommand<SafekeeperPart>.self,
         ])
 }

@@ -3,6 +3,7 @@ import ObjectStorage
 import Snapshots
 import StorageURI
 import WALArchive
+import WALStore
 
 /// The WAL archive that the settings lead to.
 ///
@@ -21,11 +22,23 @@ struct ArchivePlace {
     let segmentSize: Int?
     private let compression: WALCompression
 
+    /// The place that was found before: nothing is asked of the storage.
+    static func open(_ configuration: Configuration, prefix: String, of cluster: ClusterIdentity) throws -> ArchivePlace
+    {
+        ArchivePlace(
+            kind: .plain, store: try Storages.open(configuration.required(Settings.storageDest).text, role: .wal),
+            prefix: prefix, systemIdentifier: cluster.systemIdentifier, segmentSize: cluster.segmentSize,
+            compression: try compression(configuration))
+    }
+
+    private static func compression(_ configuration: Configuration) throws -> WALCompression {
+        configuration[Settings.walCompression] == "lz4"
+            ? .lz4 : .zstd(level: try configuration.required(Settings.compressionLevel))
+    }
+
     static func open(_ configuration: Configuration) async throws -> ArchivePlace {
         let store = try Storages.open(configuration.required(Settings.storageDest).text, role: .wal)
-        let compression: WALCompression =
-            configuration[Settings.walCompression] == "lz4"
-            ? .lz4 : .zstd(level: try configuration.required(Settings.compressionLevel))
+        let compression = try compression(configuration)
         do {
             let repository = try await Repository.open(store)
             let name = try configuration.required(Settings.timeline)

@@ -1,8 +1,10 @@
 // What errors of the modules below mean for the one who ran the command.
 
 public import CommandKit
+public import ReplicationClient
 public import Snapshots
 public import WALArchive
+public import WALStore
 
 extension WALArchiveError: CommandFailureConvertible {
     public var commandFailure: CommandFailure {
@@ -25,6 +27,33 @@ extension RepositoryError: CommandFailureConvertible {
         case .absent(let text), .noSuchSnapshot(let text), .noSuchTimeline(let text), .needed(let text),
             .superseded(let text):
             CommandFailure(.failed, text)
+        }
+    }
+}
+
+extension ReplicationError: CommandFailureConvertible {
+    public var commandFailure: CommandFailure {
+        switch code {
+        case .unavailable:
+            CommandFailure(.unavailable, message, hint: "look whether the server runs, and at wal_source")
+        case .denied:
+            CommandFailure(
+                .permission, message,
+                hint:
+                    "the role needs REPLICATION, pg_hba.conf a line for the database replication; passwords come from "
+                    + "PGPASSWORD or a password file")
+        case .refused: CommandFailure(.failed, message)
+        case .garbled: CommandFailure(.badData, message)
+        }
+    }
+}
+
+extension WALStoreError: CommandFailureConvertible {
+    public var commandFailure: CommandFailure {
+        switch self {
+        case .full, .removed: CommandFailure(.failed, description)
+        case .io(let action, let code): CommandFailure(code, action)
+        case .damaged, .diverged: CommandFailure(.badData, description)
         }
     }
 }

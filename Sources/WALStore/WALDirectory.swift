@@ -19,14 +19,11 @@ public struct ClusterIdentity: Sendable, Equatable, Codable {
 
 /// The files of WAL: segments and timeline histories under PostgreSQL's own names, so that its programs read them.
 ///
-/// Segments have their whole length from the beginning, as in `pg_wal`: the last one ends in zeros, or in what a reused
-/// file held before, which no reader takes for WAL since its pages tell another position.
+/// Segments have their whole length from the beginning, as in `pg_wal`: the last one ends in zeros.
 struct WALDirectory: Sendable {
     let path: FilePath
     let identity: ClusterIdentity
 
-    /// Files to be reused are called this, and a number.
-    private static let sparePrefix = "spare-"
     private static let temporarySuffix = ".writing"
 
     func file(_ segment: WALSegment) -> FilePath { path.appending(segment.fileName) }
@@ -56,30 +53,25 @@ struct WALDirectory: Sendable {
 
     /// Makes the file of a segment, all of its space taken, under its own name only when it is on disk.
     ///
-    /// - Parameter prefix: What it begins with; a reused file is empty beyond it, as far as any reader of WAL goes.
+    /// - Parameter prefix: What it begins with; the rest is zeros.
     func create(
         _ segment: WALSegment, prefix: (file: FileDescriptor, count: Int)? = nil
     ) throws(WALStoreError) -> FileDescriptor {
         let target = file(segment)
         let temporary = path.appending(segment.fileName + Self.temporarySuffix)
-        let action = "making the WAL segment \(target)"
-        let spare = try spares().first
-        if let spare { try rename(spare, temporary) }
         do throws(Errno) {
-            let options: FileDescriptor.OpenOptions = spare == nil ? [.create, .truncate, .closeOnExec] : .closeOnExec
             let descriptor = try retrying {
                 try FileDescriptor.open(
-                    temporary, .readWrite, options: options, permissions: [.ownerReadWrite, .groupRead])
+                    temporary, .readWrite, options: [.create, .truncate, .closeOnExec],
+                    permissions: [.ownerReadWrite, .groupRead])
             }
             do throws(Errno) {
-                if spare == nil {
-                    let code = posix_fallocate(descriptor.rawValue, 0, off_t(segment.size))
-                    guard code == 0 else { throw Errno(rawValue: code) }
-                }
+                let code = posix_fallocate(descriptor.rawValue, 0, off_t(segment.size))
+                guard code == 0 else { throw Errno(rawValue: code) }
                 if let prefix { try copy(prefix.file, prefix.count, to: descriptor) }
                 try descriptor.synchronize()
                 guard Glibc.rename(temporary.string, target.string) == 0 else { throw Errno.current }
-                try synchronizeDirectory()
+                try synchronizeDirectory(path)
             } catch {
                 try? descriptor.close()
                 throw error
@@ -88,7 +80,7 @@ struct WALDirectory: Sendable {
         } catch {
             // What does not bear a segment's name is nobody's.
             unlink(temporary.string)
-            throw WALStoreError(action, error)
+            throw WALStoreError("making the WAL segment \(target)", error)
         }
     }
 
@@ -105,31 +97,10 @@ struct WALDirectory: Sendable {
         }
     }
 
-    // MARK: - Removal and reuse
-
-    /// How many files are kept for reuse: the next ones of a busy server, without holding much of the disk.
-    private static let spareCount = 2
-
-    /// Takes a segment away; its file may be reused.
+    /// Takes a segment away. Who has its file open reads on.
     func remove(_ segment: WALSegment) throws(WALStoreError) {
-        let taken = Set(try spares())
-        if taken.count < Self.spareCount {
-            let name = (0...Self.spareCount).lazy.map { path.appending(Self.sparePrefix + String($0)) }
-                .first { !taken.contains($0) }
-            if let name { return try rename(file(segment), name) }
-        }
         guard unlink(file(segment).string) == 0 || errno == ENOENT else {
             throw WALStoreError("removing \(file(segment))", .current)
-        }
-    }
-
-    private func spares() throws(WALStoreError) -> [FilePath] {
-        try names().filter { $0.hasPrefix(Self.sparePrefix) }.map { path.appending($0) }
-    }
-
-    private func rename(_ from: FilePath, _ to: FilePath) throws(WALStoreError) {
-        guard Glibc.rename(from.string, to.string) == 0 else {
-            throw WALStoreError("renaming \(from) to \(to)", .current)
         }
     }
 
@@ -142,22 +113,7 @@ struct WALDirectory: Sendable {
 
     /// Keeps a timeline's history: whole and on disk, or not there at all.
     func writeHistory(_ content: [UInt8], of timeline: TimelineID) throws(WALStoreError) {
-        let target = path.appending(TimelineHistoryFile.name(of: timeline))
-        let temporary = FilePath(target.string + Self.temporarySuffix)
-        do throws(Errno) {
-            let descriptor = try retrying {
-                try FileDescriptor.open(
-                    temporary, .writeOnly, options: [.create, .truncate, .closeOnExec],
-                    permissions: [.ownerReadWrite, .groupRead])
-            }
-            defer { try? descriptor.close() }
-            try retrying { try content.withUnsafeBytes { try descriptor.writeFully(at: 0, $0) } }
-            try descriptor.synchronize()
-            guard Glibc.rename(temporary.string, target.string) == 0 else { throw Errno.current }
-            try synchronizeDirectory()
-        } catch {
-            throw WALStoreError("writing \(target)", error)
-        }
+        try writeDurably(content, to: path.appending(TimelineHistoryFile.name(of: timeline)))
     }
 
     /// Nil where there is none.
@@ -179,10 +135,4 @@ struct WALDirectory: Sendable {
 
     /// A line for each timeline: some ten thousand of them.
     private static let longestHistory = 1 << 20
-
-    func synchronizeDirectory() throws(Errno) {
-        let descriptor = try retrying { try FileDescriptor.open(path, .readOnly, options: [.directory, .closeOnExec]) }
-        defer { try? descriptor.close() }
-        try descriptor.synchronize()
-    }
 }

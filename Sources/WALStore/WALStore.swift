@@ -61,7 +61,7 @@ public final class WALStore: Sendable {
 
     public func file(of segment: WALSegment) -> FilePath { directory.file(segment) }
 
-    /// Takes segments away, to be reused by new ones. It blocks.
+    /// Takes segments away. It blocks.
     public func remove(_ segments: [WALSegment]) throws(WALStoreError) {
         for segment in segments { try directory.remove(segment) }
     }

@@ -58,6 +58,23 @@ public struct WALOptions: SettingSource {
     public var settings: [(key: String, text: String?)] { [(Settings.walCompression.key, walCompression)] }
 }
 
+/// Where a safekeeper's WAL comes from, and how it is called there.
+public struct ReceiverOptions: SettingSource {
+    @Option(name: .customLong(Settings.walSource.optionName), help: Settings.walSource.argumentHelp)
+    public var walSource: String?
+
+    @Option(name: .customLong(Settings.name.optionName), help: Settings.name.argumentHelp)
+    public var name: String?
+
+    @Option(name: .customLong(Settings.slot.optionName), help: Settings.slot.argumentHelp)
+    public var slot: String?
+
+    public init() {}
+    public var settings: [(key: String, text: String?)] {
+        [(Settings.walSource.key, walSource), (Settings.name.key, name), (Settings.slot.key, slot)]
+    }
+}
+
 /// Where WAL comes from, and when it makes a snapshot.
 public struct IngestOptions: SettingSource {
     @Option(name: .customLong(Settings.timeline.optionName), help: Settings.timeline.argumentHelp)

@@ -17,8 +17,15 @@ public enum Settings {
         default: ByteSize(bytes: 1 << 30),
         check: { $0.bytes < 1 << 20 ? "is less than 1MB" : nil })
     public static let walSource = Setting<ConnectionInfo>(
-        "wal_source", "Primary or safekeeper to receive WAL from; kept for later, WAL is not received yet",
+        "wal_source", "Primary to receive WAL from; so far the safekeeper does",
         example: "host=db1 user=replicator")
+    public static let name = Setting<String>(
+        "name", "What the primary calls this safekeeper, for synchronous_standby_names", default: "safekeeper",
+        check: { isIdentifier($0) ? nil : "is not made of a to z, 0 to 9 and _" })
+    public static let slot = Setting<String>(
+        "slot", "Replication slot that holds WAL on the primary while the safekeeper is away; made where missing",
+        defaultWords: "the safekeeper's name", example: "safekeeper",
+        check: { isIdentifier($0) ? nil : "is not made of a to z, 0 to 9 and _" })
     public static let pgBin = Setting<LocalPath>(
         "pg_bin", "Directory of PostgreSQL's programs",
         defaultWords: "that of pg_config, else the newest that is installed", example: "/usr/lib/postgresql/17/bin")
@@ -29,8 +36,9 @@ public enum Settings {
         "listen_http", "Address for status, metrics and pages over HTTP; kept for later, not served yet",
         default: HostPort(host: "127.0.0.1", port: 9898))
     public static let listenPG = Setting<HostPort>(
-        "listen_pg", "Address for PostgreSQL's replication protocol; kept for later, not served yet",
-        default: HostPort(host: "127.0.0.1", port: 6400))
+        "listen_pg", "Address for PostgreSQL's replication protocol; so far the safekeeper serves it",
+        default: HostPort(host: "127.0.0.1", port: 6400),
+        defaultWords: "127.0.0.1:6400, of a safekeeper 127.0.0.1:5454", example: "127.0.0.1:6400")
     public static let workers = Setting<Int>(
         "workers", "Workers that pack, hash and transfer at the same time", default: processorCount(),
         defaultWords: "the number of processors", example: "4",
@@ -47,17 +55,25 @@ public enum Settings {
     public static let logLevel = Setting<Logger.Level>(
         "log_level", "How much is logged: trace, debug, info, notice, warning, error or critical", default: .info)
     public static let logFile = Setting<LocalPath>(
-        "log_file", "File that a daemon logs to", defaultWords: "pageserver.log in the installation's directory",
+        "log_file", "File that a daemon logs to",
+        defaultWords: "pageserver.log or safekeeper.log in the installation's directory",
         example: "/var/log/zenith.log")
 
     /// In the order of the documentation and of the file.
     public static let all: [any SettingDeclaration] = [
-        storageDest, timeline, snapshotInterval, snapshotWAL, walSource, pgBin, pgUser, listenHTTP, listenPG, workers,
+        storageDest, timeline, snapshotInterval, snapshotWAL, walSource, name, slot, pgBin, pgUser, listenHTTP,
+        listenPG, workers,
         compressionLevel, walCompression, cacheSize, logLevel, logFile,
     ]
 
     /// Options that are used once and never saved; a file that has them is told so.
     static let neverSaved = ["snapshot_path", "snapshot_format", "snapshot_name"]
+
+    /// Whether PostgreSQL takes it for the name of a slot.
+    private static func isIdentifier(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.count < 64
+            && text.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == 95 }
+    }
 
     /// Processors that this process may use.
     static func processorCount() -> Int { max(1, ProcessInfo.processInfo.activeProcessorCount) }

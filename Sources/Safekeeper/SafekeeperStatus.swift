@@ -1,0 +1,82 @@
+import Glibc
+import PostgresFormat
+import ReplicationServer
+import WALStore
+
+/// How a safekeeper is: positions in PostgreSQL's notation, as `status` prints them and metrics are made of.
+public struct SafekeeperStatus: Codable, Sendable {
+    public struct Consumer: Codable, Sendable {
+        public let name: String
+        public let address: String
+        public let state: String
+        public let slot: String?
+        public let sent: String?
+        public let flushed: String?
+    }
+
+    /// `connecting`, `streaming`, `disk full`, `failing` or `refusing`.
+    public let state: String
+    /// Why it is failing or refusing.
+    public let reason: String?
+    public let primary: String?
+    public let timeline: UInt32?
+    /// Behind the last byte received, and the last whole record on disk.
+    public let received: String
+    public let flushed: String?
+    /// The primary's own end of WAL, as far as it has told.
+    public let primaryEnd: String
+    /// How many bytes the primary is ahead.
+    public let lagBytes: UInt64
+    /// Seconds since 1970 when something was last heard from the primary.
+    public let lastMessage: Double
+    public let offloaded: String?
+    public let offloadFailures: Int
+    public let offloadError: String?
+    public let flushCount: Int
+    public let flushMicroseconds: Int
+    public let diskFreeBytes: Int
+    /// Where each slot holds WAL from.
+    public let slots: [String: String]
+    public let consumers: [Consumer]
+
+    init(
+        receiver: ReceiverStatus, position: WALStore.Position?, offload: OffloadStatus?, slots: [String: WALSlot],
+        consumers: [ReplicationConsumer], diskFreeBytes: Int
+    ) {
+        (state, reason) =
+            switch receiver.state {
+            case .connecting: ("connecting", nil)
+            case .streaming: ("streaming", nil)
+            case .diskFull: ("disk full", nil)
+            case .failing(let reason): ("failing", reason)
+            case .refusing(let reason): ("refusing", reason)
+            }
+        primary = receiver.primary
+        timeline = position?.timeline
+        received = receiver.received.description
+        flushed = position?.flushed.description
+        primaryEnd = receiver.primaryEnd.description
+        let end = position?.flushed ?? receiver.received
+        lagBytes = receiver.primaryEnd > end ? receiver.primaryEnd.rawValue - end.rawValue : 0
+        lastMessage = receiver.lastMessage
+        offloaded = offload.map(\.offloaded.description)
+        offloadFailures = offload?.failureCount ?? 0
+        offloadError = offload?.lastError
+        flushCount = receiver.flushes.count
+        flushMicroseconds = receiver.flushes.sumMicroseconds
+        self.diskFreeBytes = diskFreeBytes
+        self.slots = slots.mapValues { $0.restartLSN?.description ?? "" }
+        self.consumers = consumers.map { consumer in
+            Consumer(
+                name: consumer.applicationName, address: consumer.address, state: consumer.state.rawValue,
+                slot: consumer.slot, sent: consumer.sentLSN?.description, flushed: consumer.flushedLSN?.description)
+        }
+    }
+}
+
+/// What an ordinary user may still write to a directory's file system; 0 where that cannot be told.
+func freeBytes(_ path: String) -> Int {
+    var information = statvfs()
+    guard statvfs(path, &information) == 0 else { return 0 }
+    return Int(information.f_bavail) * Int(information.f_frsize)
+}

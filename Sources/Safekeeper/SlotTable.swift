@@ -1,0 +1,98 @@
+import FoundationEssentials
+import PostgresFormat
+import ReplicationServer
+import Synchronization
+import SystemPackage
+import WALStore
+
+/// The physical slots of those who take WAL from here: WAL that one of them has not confirmed stays on the disk.
+///
+/// Slots are in a file of their own, written when one is made or dropped, and now and then as they move on: after a
+/// crash a slot may hold more than it needs to, never less.
+final class SlotTable: Sendable {
+    private struct Entry: Codable {
+        var restartLSN: String?
+        var restartTimeline: TimelineID?
+    }
+    private struct State {
+        var slots: [String: WALSlot] = [:]
+        var temporary: Set<String> = []
+        var isChanged = false
+    }
+
+    private static let limit = 100
+    private let file: String
+    private let state: Mutex<State>
+
+    /// It blocks.
+    init(file: String) throws {
+        self.file = file
+        var state = State()
+        if let content = FileManager.default.contents(atPath: file) {
+            let entries = try JSONDecoder().decode([String: Entry].self, from: content)
+            state.slots = entries.mapValues {
+                WALSlot(restartLSN: $0.restartLSN.flatMap { LSN($0) }, restartTimeline: $0.restartTimeline)
+            }
+        }
+        self.state = Mutex(state)
+    }
+
+    subscript(name: String) -> WALSlot? { state.withLock { $0.slots[name] } }
+    var all: [String: WALSlot] { state.withLock(\.slots) }
+
+    /// What the slots hold the WAL from; nil where none holds any.
+    var oldest: LSN? { state.withLock { $0.slots.values.compactMap(\.restartLSN).min() } }
+
+    func create(_ name: String, isTemporary: Bool, at position: WALPosition?) throws {
+        try state.withLock { state in
+            guard state.slots[name] == nil else { throw WALSourceError.slotExists }
+            guard state.slots.count < Self.limit else { throw WALSourceError.tooManySlots }
+            state.slots[name] = WALSlot(restartLSN: position?.flushedLSN, restartTimeline: position?.timeline)
+            if isTemporary { state.temporary.insert(name) }
+            state.isChanged = true
+        }
+        try save()
+    }
+
+    func drop(_ name: String) throws {
+        try state.withLock { state in
+            guard state.slots.removeValue(forKey: name) != nil else { throw WALSourceError.noSuchSlot }
+            state.temporary.remove(name)
+            state.isChanged = true
+        }
+        try save()
+    }
+
+    /// - Parameter newest: Of what is here: whoever says more is not believed.
+    func confirm(_ name: String, _ lsn: LSN, newest: WALPosition) {
+        guard lsn != .invalid else { return }
+        state.withLock { state in
+            guard var slot = state.slots[name] else { return }
+            slot.restartLSN = max(slot.restartLSN ?? .invalid, min(lsn, newest.flushedLSN))
+            slot.restartTimeline = newest.timeline
+            guard slot != state.slots[name] else { return }
+            state.slots[name] = slot
+            state.isChanged = true
+        }
+    }
+
+    /// Writes what has changed. It blocks.
+    func save() throws {
+        let entries: [String: Entry]? = state.withLock { state in
+            guard state.isChanged else { return nil }
+            state.isChanged = false
+            return state.slots.filter { !state.temporary.contains($0.key) }.mapValues {
+                Entry(restartLSN: $0.restartLSN?.description, restartTimeline: $0.restartTimeline)
+            }
+        }
+        guard let entries else { return }
+        do {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+            try writeDurably(Array(try encoder.encode(entries)), to: FilePath(file))
+        } catch {
+            state.withLock { $0.isChanged = true }
+            throw error
+        }
+    }
+}

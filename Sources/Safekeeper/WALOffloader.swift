@@ -1,0 +1,149 @@
+import Logging
+import ObjectStorage
+import PostgresFormat
+import Synchronization
+import SystemPackage
+import WALArchive
+import WALStore
+
+/// How offloading goes.
+struct OffloadStatus: Sendable, Equatable {
+    /// Behind the last segment that the archive has, with all before it that were here.
+    var offloaded = LSN.invalid
+    var segmentCount = 0
+    var failureCount = 0
+    /// Why the last try failed; nil when it did not.
+    var lastError: String?
+}
+
+/// Brings finished segments and timeline histories into the archive, oldest first, and tries for as long as it takes.
+final class WALOffloader: Sendable {
+    private let store: WALStore
+    private let archive: WALArchiveWriter
+    private let parallel: Int
+    private let logger: Logger
+    private let current = Mutex(OffloadStatus())
+    /// What the archive is known to have.
+    private let stored = Mutex<Set<WALFileName>>([])
+
+    init(store: WALStore, archive: WALArchiveWriter, parallel: Int, logger: Logger) {
+        self.store = store
+        self.archive = archive
+        self.parallel = parallel
+        self.logger = logger
+    }
+
+    var status: OffloadStatus { current.withLock { $0 } }
+
+    /// How many segments are taken in one go: what failed is tried again after each.
+    private static let batchCount = 64
+    private static let firstPause = Duration.milliseconds(500)
+    private static let longestPause = Duration.seconds(30)
+
+    /// Offloads until the task is cancelled.
+    func run() async throws {
+        var pause = Self.firstPause
+        while true {
+            let position = store.position
+            do {
+                let isDone = try await offloadBatch()
+                pause = Self.firstPause
+                guard isDone else { continue }
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                if status.lastError == nil { logger.error("cannot offload WAL: \(error); trying on") }
+                current.withLock { status in
+                    status.failureCount += 1
+                    status.lastError = "\(error)"
+                }
+                try await Task.sleep(for: pause)
+                pause = min(pause * 2, Self.longestPause)
+                continue
+            }
+            // Until the segment that is being written is full, or its timeline has ended.
+            if let position {
+                let segment = WALSegment(
+                    timeline: position.timeline, holding: position.flushed, size: store.identity.segmentSize)
+                try await store.waitForWAL(
+                    beyond: LSN(rawValue: segment.endLSN.rawValue - 1), timeline: position.timeline)
+            } else {
+                try await store.waitForWAL(beyond: .invalid, timeline: 0)
+            }
+        }
+    }
+
+    /// - Returns: Whether there was nothing more to offload.
+    private func offloadBatch() async throws -> Bool {
+        let files = try await BlockingWork.run { [self] _ in try waiting() }
+        let batch = Array(files.prefix(Self.batchCount))
+        var fault: (any Error)?
+        var isUnbroken = true
+        await archive.offload(batch, parallel: parallel) { file, result in
+            switch result {
+            case .success:
+                stored.withLock { _ = $0.insert(file.name) }
+                current.withLock {
+                    $0.segmentCount += file.name.segment(size: store.identity.segmentSize) == nil ? 0 : 1
+                }
+            case .failure(let error):
+                isUnbroken = false
+                if fault == nil { fault = error }
+            }
+        }
+        try await BlockingWork.run { [self] _ in try advance() }
+        if let fault { throw fault }
+        if isUnbroken { current.withLock { $0.lastError = nil } }
+        return files.count <= Self.batchCount
+    }
+
+    /// What is here whole, and not known to be in the archive; in the order of need: a segment of a timeline is of no
+    /// use without the timeline's history.
+    private func waiting() throws -> [LocalWAL] {
+        guard let position = store.position else { return [] }
+        let known = stored.withLock { $0 }
+        var files: [LocalWAL] = []
+        var timeline: TimelineID = 0
+        for segment in try store.segments() {
+            if segment.timeline != timeline {
+                timeline = segment.timeline
+                let history = WALFileName(TimelineHistoryFile.name(of: timeline))
+                if let history, !known.contains(history), try store.history(of: timeline) != nil {
+                    files.append(LocalWAL(path: store.path.appending(history.text).string, name: history))
+                }
+            }
+            guard isFinished(segment, position) else { continue }
+            let name = WALFileName(segment)
+            if !known.contains(name) { files.append(LocalWAL(path: store.file(of: segment).string, name: name)) }
+        }
+        return files
+    }
+
+    /// The last one of a timeline that ended is not: what follows its end goes on in the next timeline's file.
+    private func isFinished(_ segment: WALSegment, _ position: WALStore.Position) -> Bool {
+        if segment.timeline == position.timeline { return segment.endLSN <= position.flushed }
+        guard let history = try? store.history(of: position.timeline),
+            let end = try? TimelineHistory(parsing: history, timeline: position.timeline).end(of: segment.timeline)
+        else { return false }
+        return segment.endLSN <= end
+    }
+
+    private func advance() throws {
+        guard let position = store.position else { return }
+        let known = stored.withLock { $0 }
+        var offloaded = LSN.invalid
+        for segment in try store.segments() where segment.timeline == position.timeline {
+            guard known.contains(WALFileName(segment)) else { break }
+            offloaded = segment.endLSN
+        }
+        guard offloaded != .invalid else { return }
+        current.withLock { $0.offloaded = max($0.offloaded, offloaded) }
+    }
+
+    /// Forgets what is not here any more.
+    func forget(_ segments: [WALSegment]) {
+        stored.withLock { stored in for segment in segments { stored.remove(WALFileName(segment)) } }
+    }
+
+    func has(_ segment: WALSegment) -> Bool { stored.withLock { $0.contains(WALFileName(segment)) } }
+}

@@ -1,0 +1,75 @@
+import CommandKit
+import FoundationEssentials
+import Safekeeper
+import SystemPackage
+import WALStore
+
+/// One safekeeper on this machine: its directory, its settings, and whose WAL it keeps.
+struct SafekeeperInstallation {
+    /// What `init` found out, and what does not change any more.
+    struct Cluster: Codable {
+        var formatVersion = 1
+        let identity: ClusterIdentity
+        /// As the primary showed it.
+        let serverVersion: String
+        let serverVersionNumber: Int
+        /// Below `storage_dest`.
+        let archivePrefix: String
+    }
+
+    let configuration: Configuration
+    let directory: SafekeeperDirectory
+
+    /// The daemon's name, for its pid file, its log and messages.
+    static let daemonName = "safekeeper"
+
+    init(_ common: CommonOptions, _ options: [any SettingSource] = []) throws {
+        configuration = try Configuration.load(directory: common.directory, options: [common] + options)
+        directory = SafekeeperDirectory(FilePath(common.directory))
+    }
+
+    var logFile: String {
+        configuration[Settings.logFile]?.text ?? directory.path.appending("\(Self.daemonName).log").string
+    }
+
+    /// - Throws: `CommandFailure` when `init` has not been run here.
+    func cluster() throws -> Cluster {
+        let path = directory.cluster.string
+        guard let content = FileManager.default.contents(atPath: path) else {
+            throw CommandFailure(
+                .configuration, "\(directory.path) is not a safekeeper's directory: there is no \(path)",
+                hint: "run safekeeper init -D \(directory.path) --wal-source CONNINFO --storage-dest STORAGE")
+        }
+        do { return try JSONDecoder().decode(Cluster.self, from: content) } catch {
+            throw CommandFailure(.configuration, "\(path) cannot be read: \(error)")
+        }
+    }
+
+    func write(_ cluster: Cluster) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        try writeDurably(Array(try encoder.encode(cluster)), to: directory.cluster)
+    }
+
+    /// What the running daemon said last; nil where it has said nothing.
+    func lastStatus() -> SafekeeperStatus? {
+        FileManager.default.contents(atPath: directory.status.string).flatMap {
+            try? JSONDecoder().decode(SafekeeperStatus.self, from: $0)
+        }
+    }
+
+    /// The name that the primary knows, and the slot there.
+    func source() throws -> WALReceiver.Source {
+        let name = try configuration.required(Settings.name)
+        return WALReceiver.Source(
+            connectionInfo: try configuration.required(Settings.walSource).text, name: name,
+            slot: configuration[Settings.slot] ?? name)
+    }
+
+    /// Where consumers connect. The default is not the pageserver's: both run on one machine.
+    func listenAddress() throws -> HostPort {
+        let entry = configuration.entry(Settings.listenPG)
+        return entry.origin == .standard
+            ? HostPort(host: "127.0.0.1", port: 5454) : try configuration.required(Settings.listenPG)
+    }
+}
