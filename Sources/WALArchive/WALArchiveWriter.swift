@@ -60,16 +60,27 @@ public struct WALArchiveWriter: Sendable {
     public func offload(
         _ files: [LocalWAL], parallel: Int, each: (LocalWAL, Result<PushOutcome, any Error>) async -> Void
     ) async {
-        await withTaskGroup(of: (LocalWAL, Result<PushOutcome, any Error>).self) { group in
+        // Children give a number and an outcome of their own type: with a tuple of the file and a `Result`, the 6.3
+        // compiler's optimizer makes a task that crashes when it ends.
+        await withTaskGroup(of: Ended.self) { group in
             for (index, file) in files.enumerated() {
-                if index >= max(1, parallel), let (file, result) = await group.next() { await each(file, result) }
-                group.addTask {
-                    do { return (file, .success(try await push(file.path, as: file.name))) } catch {
-                        return (file, .failure(error))
-                    }
+                if index >= max(1, parallel), let ended = await group.next() {
+                    await each(files[ended.index], ended.result)
                 }
+                group.addTask { await end(index, file) }
             }
-            for await (file, result) in group { await each(file, result) }
+            for await ended in group { await each(files[ended.index], ended.result) }
+        }
+    }
+
+    private struct Ended: Sendable {
+        let index: Int
+        let result: Result<PushOutcome, any Error>
+    }
+
+    private func end(_ index: Int, _ file: LocalWAL) async -> Ended {
+        do { return Ended(index: index, result: .success(try await push(file.path, as: file.name))) } catch {
+            return Ended(index: index, result: .failure(error))
         }
     }
 

@@ -46,6 +46,8 @@ struct WALJobTests {
     private func recover(_ place: WALWorkplace) throws {
         let cluster = try archiving(place)
         _ = try cluster.run("pgbench", ["-i", "-q", "-s", "2", "postgres"])
+        // A base backup waits for the archive without an end: whether that works is seen here.
+        try archiveAll(cluster)
         let backup = cluster.directory + "/backup"
         _ = try cluster.run("pg_basebackup", ["-D", backup, "-X", "none", "-c", "fast"])
         _ = try cluster.run("pgbench", ["-n", "-c", "4", "-t", "2000", "postgres"])
@@ -115,6 +117,8 @@ struct WALJobTests {
     func unreachable() throws {
         let place = try WALWorkplace()
         let cluster = try archiving(place)
+        // A base backup waits for the archive without an end: whether that works is seen here.
+        try archiveAll(cluster)
         let backup = cluster.directory + "/backup"
         _ = try cluster.run("pg_basebackup", ["-D", backup, "-X", "none", "-c", "fast"])
         try archiveAll(cluster)

@@ -23,7 +23,9 @@ final class WALWorkplace: Sendable {
         lines.append("for name in $(env | sed -n 's/^\\([A-Z0-9_]*\\)=.*/\\1/p'); do")
         lines.append("    case $name in ZENITH_*|AWS_*|S3_*|WALG_*|WALE_*|WAL_*|STORAGE_*) unset $name ;; esac")
         lines.append("done")
-        for (name, value) in environment.merging(["ZENITH_STORAGE_DEST": self.location], uniquingKeysWith: { $1 }) {
+        // Also a home: the server's user may not read that of who runs the tests.
+        let common = ["ZENITH_STORAGE_DEST": self.location, "HOME": work.path]
+        for (name, value) in environment.merging(common, uniquingKeysWith: { $1 }) {
             lines.append("export \(name)='\(value)'")
         }
         lines.append("exec \(Workplace.programs)/safekeeper \"$@\"")
