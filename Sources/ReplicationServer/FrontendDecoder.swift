@@ -31,9 +31,18 @@ struct FrontendDecoder {
     private var state = State.startup
     private var encryptionRequests = 0
 
+    /// How much memory is held.
+    var capacity: Int { buffer.capacity }
+
     mutating func append(_ bytes: inout ByteBuffer) {
         guard state != .ended else { return }
-        if buffer.readableBytes == 0 { buffer = bytes } else { buffer.writeBuffer(&bytes) }
+        if buffer.readableBytes == 0 {
+            buffer = bytes
+        } else {
+            // Without this, a client whose messages never end where a read does would make it grow for ever.
+            buffer.discardReadBytes()
+            buffer.writeBuffer(&bytes)
+        }
     }
 
     /// The next message that is whole.

@@ -43,11 +43,10 @@ public final class ReplicationServer: Sendable {
         threads.start()
         do {
             let (tls, certificateHash) = try makeTLS()
-            var generator = SystemRandomNumberGenerator()
-            let mockSecret = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
             let context = ServerContext(
                 configuration: configuration, source: source, registry: registry, threads: threads,
-                certificateHash: certificateHash, mockSecret: mockSecret, logger: logger)
+                certificateHash: certificateHash, mockSecret: SCRAMVerifier.mockSecret(configuration.users),
+                logger: logger)
             try await serve(context, tls: tls)
         } catch {
             bound.set(.failure(error))

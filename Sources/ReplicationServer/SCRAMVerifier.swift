@@ -34,6 +34,12 @@ public struct SCRAMVerifier: Sendable, CustomStringConvertible, CustomReflectabl
         self.serverKey = serverKey
     }
 
+    /// What nobody outside knows, and what is the same after a restart: else a salt that changed would tell which users
+    /// do not exist.
+    static func mockSecret(_ users: [String: SCRAMVerifier]) -> [UInt8] {
+        Digest.sha256(users.sorted { $0.key < $1.key }.flatMap { $0.value.storedKey + $0.value.serverKey })
+    }
+
     /// For a user who does not exist: looks like one's, the same each time, and no password fits. As PostgreSQL's
     /// `mock_scram_secret`.
     static func mock(user: String, secret: [UInt8]) -> SCRAMVerifier {

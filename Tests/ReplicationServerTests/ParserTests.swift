@@ -1,3 +1,4 @@
+import NIOCore
 import PostgresFormat
 import Testing
 
@@ -65,5 +66,21 @@ struct ParserTests {
     func refused(text: String, code: String) {
         let error = #expect(throws: ServerError.self) { try ReplicationCommand.parse(Array(text.utf8)) }
         #expect(error?.code == code && error?.severity == .error)
+    }
+
+    @Test("messages that never end where a read does are all there, and take no memory that grows")
+    func decoding() {
+        var decoder = FrontendDecoder()
+        var rest = RawClient.ordinaryStartup
+        var count = 0
+        for round in 0..<20_000 {
+            rest += RawClient.status(UInt64(round))
+            var bytes = ByteBuffer(bytes: rest.dropLast(1))
+            rest = Array(rest.suffix(1))
+            decoder.append(&bytes)
+            while decoder.next() != nil { count += 1 }
+        }
+        #expect(count == 20_000)  // the start-up packet, and all but the last
+        #expect(decoder.capacity < 4096)
     }
 }
