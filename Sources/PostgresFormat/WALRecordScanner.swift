@@ -89,7 +89,7 @@ public struct WALRecordScanner: Sendable {
                 }
                 if remaining == 0 { try endData() }
             case .padding:
-                _ = take(Int(truncatingIfNeeded: 0 &- position.rawValue & 7), of: &rest)
+                _ = take(Int((0 &- position.rawValue) & 7), of: &rest)
                 if position.rawValue & 7 == 0 { endRecord() }
             case .unusedSegment:
                 guard take(segmentSize - segmentOffset, of: &rest).allSatisfy({ $0 == 0 }) else {

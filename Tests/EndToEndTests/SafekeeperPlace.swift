@@ -1,0 +1,140 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+/// A safekeeper in a directory of its own, run as its users run it.
+final class SafekeeperPlace: Sendable {
+    let name: String
+    /// Holds all of it.
+    let path: String
+    let directory: String
+    let storage: String
+    let port: Int
+
+    /// - Parameter directory: Where it keeps WAL; nil: below `path`.
+    init(_ name: String = "sk1", directory: String? = nil) throws {
+        self.name = name
+        path = NSTemporaryDirectory() + "zenith-sk-\(UUID().uuidString)"
+        self.directory = directory ?? path + "/sk"
+        storage = path + "/storage"
+        port = try TestServer.freePort()
+        try FileManager.default.createDirectory(atPath: storage, withIntermediateDirectories: true)
+        // PostgreSQL's user reads WAL in here.
+        chmod(path, 0o755)
+    }
+
+    deinit {
+        kill()
+        try? FileManager.default.removeItem(atPath: path)
+    }
+
+    var wal: String { directory + "/wal" }
+
+    @discardableResult
+    func safekeeper(_ arguments: [String]) throws -> ShellResult {
+        var environment: [String: String?] = [:]
+        let foreign = ["AWS_", "S3_", "WALG_", "WALE_", "ZENITH_", "SNAPSHOT_", "STORAGE_", "WAL_"]
+        for name in ProcessInfo.processInfo.environment.keys where foreign.contains(where: name.hasPrefix) {
+            environment[name] = .some(nil)
+        }
+        return try run(
+            [Workplace.programs + "/safekeeper"] + arguments + ["-D", directory], environment: environment,
+            directory: path)
+    }
+
+    func succeed(_ arguments: String..., sourceLocation: SourceLocation = #_sourceLocation) throws {
+        let result = try safekeeper(arguments)
+        try #require(result.status == 0, "safekeeper \(arguments): \(result.error)", sourceLocation: sourceLocation)
+    }
+
+    func initialize(_ primary: PostgresCluster) throws {
+        try succeed(
+            "init", "--name", name, "--wal-source", try Self.source(primary), "--storage-dest", storage,
+            "--listen-pg", "127.0.0.1:\(port)")
+    }
+
+    static func source(_ primary: PostgresCluster) throws -> String {
+        "host=127.0.0.1 port=\(try #require(primary.port)) user=postgres"
+    }
+
+    /// As a crash of the process ends it. Nothing where none runs.
+    func kill() {
+        guard let text = try? String(contentsOfFile: directory + "/safekeeper.pid", encoding: .utf8),
+            let pid = Int32(text.trimmingCharacters(in: .newlines)),
+            let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/exe"),
+            program == Workplace.programs + "/safekeeper"
+        else { return }
+        Glibc.kill(pid, SIGKILL)
+        while Glibc.kill(pid, 0) == 0, !isZombie(pid) { usleep(1000) }
+    }
+
+    private func isZombie(_ pid: Int32) -> Bool {
+        guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
+            let end = text.lastIndex(of: ")")
+        else { return true }
+        return text[end...].dropFirst(2).hasPrefix("Z")
+    }
+
+    /// What `status --json` says of the daemon.
+    func status() throws -> [String: Any] {
+        let result = try safekeeper(["status", "--json"])
+        let report = try #require(
+            try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any], "\(result.error)")
+        return report["safekeeper"] as? [String: Any] ?? [:]
+    }
+
+    /// Waits until the status has this value.
+    func await(
+        _ key: String, _ isRight: (Any?) -> Bool, sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let deadline = ContinuousClock.now + .seconds(120)
+        while true {
+            let status = try status()
+            if isRight(status[key]) { return }
+            try #require(
+                ContinuousClock.now < deadline, "\(status)\n\(log.suffix(3000))", sourceLocation: sourceLocation)
+            usleep(100_000)
+        }
+    }
+
+    var log: String { (try? String(contentsOfFile: directory + "/safekeeper.log", encoding: .utf8)) ?? "" }
+
+    /// Names of segments that are here, in order.
+    var segments: [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: wal)) ?? []).filter { $0.utf8.count == 24 }.sorted()
+    }
+}
+
+extension PostgresCluster {
+    /// A primary that keeps no more WAL than it must.
+    static func primary(_ lines: [String] = []) throws -> PostgresCluster {
+        let cluster = try PostgresCluster(
+            major: 15,
+            .init(
+                walSegmentMegabytes: 1,
+                configuration: ["max_wal_size = 64MB", "min_wal_size = 2MB", "wal_keep_size = 0"] + lines))
+        try cluster.start()
+        return cluster
+    }
+
+    /// From now on commits wait for a safekeeper of this name.
+    func awaitSafekeeper(_ name: String) throws {
+        try psql("alter system set synchronous_standby_names = '\(name)'")
+        try psql("select pg_reload_conf()")
+    }
+
+    /// Waits until a query gives this.
+    func await(_ query: String, _ expected: String, sourceLocation: SourceLocation = #_sourceLocation) throws {
+        let deadline = ContinuousClock.now + .seconds(120)
+        var found = ""
+        while true {
+            do { found = try psql(query) } catch { found = "\(error)" }
+            if found == expected { return }
+            try #require(
+                ContinuousClock.now < deadline, "\(query): \(found)\n\(log.suffix(3000))",
+                sourceLocation: sourceLocation)
+            usleep(100_000)
+        }
+    }
+}
