@@ -26,7 +26,7 @@ final class DirectorySource: WALSource {
     }
 
     /// A directory of its own with `count` segments of 1 MiB from number 1 on, of random bytes. Nothing is durable yet.
-    static func random(segments count: Int, seed: UInt64 = 1) throws -> DirectorySource {
+    static func random(segments count: Int, seed: UInt64 = 1, major: Int = 15) throws -> DirectorySource {
         let directory = try PostgresInstallation.makeDirectory(prefix: "zrs")
         var generator = SeededGenerator(seed: seed)
         for number in 1...UInt64(count) {
@@ -39,8 +39,8 @@ final class DirectorySource: WALSource {
         return DirectorySource(
             directory,
             identity: WALIdentity(
-                systemIdentifier: 7_711_350_716_358_040_721, segmentSize: 1 << 20, serverVersion: "15.14",
-                serverVersionNumber: 150_014),
+                systemIdentifier: 7_711_350_716_358_040_721, segmentSize: 1 << 20, serverVersion: "\(major).14",
+                serverVersionNumber: major * 10_000 + 14),
             position: WALPosition(timeline: 1, flushedLSN: LSN(rawValue: 1 << 20)))
     }
 

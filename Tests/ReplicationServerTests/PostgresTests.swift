@@ -146,4 +146,34 @@ struct PostgresTests {
             try await eventually { server.consumers().isEmpty }
         }
     }
+
+    @Test("psql and pg_receivewal of every version", arguments: PostgresInstallation.majors)
+    func versions(major: Int) async throws {
+        let installation = try PostgresInstallation.require(major: major)
+        let source = try DirectorySource.random(segments: 3, major: major)
+        defer { source.remove() }
+        try await serving(source) { server, port in
+            let connection = "host=127.0.0.1 port=\(port) user=backup"
+            let newest = major >= 18 ? " max_protocol_version=latest" : ""
+            let identity = try await blocking {
+                try installation.check(
+                    "psql", [connection + " replication=true" + newest, "-wXAtc", "IDENTIFY_SYSTEM"])
+            }
+            #expect(identity == AuthenticationTests.identity)
+            _ = try await blocking { try installation.check("/bin/mkdir", [source.directory + "/received"]) }
+            async let taking: String = blocking {
+                try installation.check(
+                    "pg_receivewal",
+                    ["-d", connection, "-D", source.directory + "/received", "-n", "--endpos", "0/2FFFFF"])
+            }
+            // A client without a slot begins at what is durable when it comes.
+            try await eventually { server.consumers().contains { $0.sentLSN != nil } }
+            source.advance(to: LSN(rawValue: 0x400000))
+            _ = try await taking
+            for name in ["000000010000000000000001", "000000010000000000000002"] {
+                let received = FileManager.default.contents(atPath: "\(source.directory)/received/\(name)")
+                #expect(received == FileManager.default.contents(atPath: "\(source.directory)/\(name)"), "\(name)")
+            }
+        }
+    }
 }
