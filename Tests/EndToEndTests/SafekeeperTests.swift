@@ -20,10 +20,13 @@ struct SafekeeperTests {
             let connection = try cluster.connectionString()
             processes = try (0..<count).map { client in
                 let process = Process()
-                process.executableURL = URL(fileURLWithPath: psql)
-                process.arguments = ["-XAtq", "-v", "client=\(client)", "-f", script, connection]
+                // Signals are blocked in tasks, and children inherit that.
+                process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+                process.arguments = [
+                    "--default-signal", psql, "-XAtq", "-v", "client=\(client)", "-f", script, connection,
+                ]
                 let output = "\(cluster.directory)/acknowledged.\(client)"
-                FileManager.default.createFile(atPath: output, contents: nil)
+                try Data().write(to: URL(fileURLWithPath: output))
                 process.standardOutput = FileHandle(forWritingAtPath: output)
                 process.standardError = FileHandle.nullDevice
                 try process.run()
@@ -44,19 +47,26 @@ struct SafekeeperTests {
         }
     }
 
-    /// A server made of a backup and the safekeeper's WAL.
-    private func recover(_ backup: String, from wal: String) throws -> PostgresCluster {
+    /// A server made of a backup and the safekeeper's WAL: what is on its disk, and what it has brought to storage.
+    private func recover(_ backup: String, from place: SafekeeperPlace) throws -> PostgresCluster {
+        let script = place.path + "/restore"
+        let lines = [
+            "#!/bin/sh", "cp \(place.wal)/$1 $2 2>/dev/null && exit",
+            "exec env -i PATH=$PATH ZENITH_STORAGE_DEST=\(place.storage) \\",
+            "    \(Workplace.programs)/safekeeper wal-fetch --stop-recovery $1 $2",
+        ]
+        try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: URL(fileURLWithPath: script))
+        try run(["chmod", "-R", "a+rX", place.wal, place.directory, place.storage]).check()
+        try run(["chmod", "a+x", script]).check()
         let recovered = try PostgresCluster.open(backup)
         try recovered.configure([
-            "restore_command = 'cp \(wal)/%f %p'", "recovery_target_timeline = 'latest'",
+            "restore_command = '\(script) %f %p'", "recovery_target_timeline = 'latest'",
             "synchronous_standby_names = ''",
         ])
-        try? FileManager.default.removeItem(atPath: backup + "/postgresql.auto.conf")
-        FileManager.default.createFile(atPath: backup + "/postgresql.auto.conf", contents: nil)
-        FileManager.default.createFile(atPath: backup + "/recovery.signal", contents: nil)
+        try Data().write(to: URL(fileURLWithPath: backup + "/postgresql.auto.conf"))
+        try Data().write(to: URL(fileURLWithPath: backup + "/recovery.signal"))
         _ = try run(["chown", "-R", "--reference=\(backup)", backup])
-        _ = try run(["chmod", "-R", "a+rX", wal])
-        try recovered.start()
+        do { try recovered.start() } catch { throw PostgresTestError("\(error)\n\(recovered.log.suffix(3000))") }
         try recovered.await("select pg_is_in_recovery()", "f")
         return recovered
     }
@@ -69,7 +79,7 @@ struct SafekeeperTests {
         try primary.psql("create table acknowledged (client int, number int)")
         let place = try SafekeeperPlace()
         try place.initialize(primary)
-        let backup = place.path + "/backup"
+        let backup = primary.directory + "/backup"
         try primary.run("pg_basebackup", ["-D", backup, "-X", "none", "-c", "fast"])
         try place.succeed("start")
         try primary.awaitSafekeeper(place.name)
@@ -86,7 +96,7 @@ struct SafekeeperTests {
         place.kill()
         try FileManager.default.removeItem(atPath: primary.dataDirectory)
 
-        let recovered = try recover(backup, from: place.wal)
+        let recovered = try recover(backup, from: place)
         for (client, number) in last.enumerated() {
             #expect(number > 0)
             let found = try recovered.psql(
@@ -133,7 +143,7 @@ struct SafekeeperTests {
         let place = try SafekeeperPlace()
         try place.initialize(primary)
         try place.succeed("start")
-        let copy = place.path + "/standby"
+        let copy = primary.directory + "/standby"
         try primary.run("pg_basebackup", ["-D", copy, "-X", "none", "-c", "fast"])
         let standby = try PostgresCluster.open(copy)
         try standby.configure([
@@ -145,7 +155,7 @@ struct SafekeeperTests {
                 String(place.port), "-U", "any", "--create-slot", "--slot", "standby",
             ]
         ).check()
-        FileManager.default.createFile(atPath: copy + "/standby.signal", contents: nil)
+        try Data().write(to: URL(fileURLWithPath: copy + "/standby.signal"))
         _ = try run(["chown", "--reference=\(copy)", copy + "/standby.signal"])
         try standby.start()
         try primary.psql("create table t as select generate_series(1, 100000) g")
@@ -164,13 +174,11 @@ struct SafekeeperTests {
         let place = try SafekeeperPlace()
         try place.initialize(primary)
         try place.succeed("start")
-        let copy = place.path + "/standby"
+        let copy = primary.directory + "/standby"
         try primary.run("pg_basebackup", ["-D", copy, "-X", "stream", "-c", "fast"])
-        let early = place.path + "/early"
-        try run(["cp", "-a", copy, early]).check()
         let standby = try PostgresCluster.open(copy)
         try standby.configure(["primary_conninfo = '\(try SafekeeperPlace.source(primary))'"])
-        FileManager.default.createFile(atPath: copy + "/standby.signal", contents: nil)
+        try Data().write(to: URL(fileURLWithPath: copy + "/standby.signal"))
         _ = try run(["chown", "--reference=\(copy)", copy + "/standby.signal"])
         try standby.start()
         try primary.psql("create table t as select generate_series(1, 1000) g")
@@ -245,7 +253,7 @@ struct SafekeeperTests {
         let place = try SafekeeperPlace()
         try place.initialize(primary)
         try FileManager.default.removeItem(atPath: place.storage)
-        FileManager.default.createFile(atPath: place.storage, contents: nil)
+        try Data().write(to: URL(fileURLWithPath: place.storage))
         try place.succeed("start")
         try primary.awaitSafekeeper(place.name)
         try primary.run("pgbench", ["-i", "-q", "-s", "1", "postgres"])
@@ -281,7 +289,7 @@ struct SafekeeperTests {
         try place.initialize(primary)
         // Nothing goes to storage, so nothing may be removed.
         try FileManager.default.removeItem(atPath: place.storage)
-        FileManager.default.createFile(atPath: place.storage, contents: nil)
+        try Data().write(to: URL(fileURLWithPath: place.storage))
         try place.succeed("start")
         try primary.awaitSafekeeper(place.name)
         let load = try Clients.bulk(primary)
