@@ -1,7 +1,7 @@
 # `make` explains. On a Debian machine with a Swift toolchain, `make demo` and `make test` install what they lack.
 
 .DEFAULT_GOAL := help
-.PHONY: help build release demo test test-storages test-segsize bench bench-storage format lint clean
+.PHONY: help build release demo test test-storages soak test-segsize bench bench-storage format lint clean
 
 # The Swift runtime goes into the programs: they start in half the time, and run where there is no toolchain. The
 # toolchain's own linker, as the usual one warns of what Foundation calls.
@@ -12,6 +12,7 @@ help:
 	@echo "make demo     the main job on this machine: import, push, lose the disk, start again, export, query"
 	@echo "make test     builds and runs all tests"
 	@echo "make test-storages  all tests against storage services, on every service there is"
+	@echo "make soak     the tests of the safekeeper, for long"
 	@echo "make test-segsize  builds a PostgreSQL with small segment files, and runs the test that needs one"
 	@echo "make bench    push and export beside pgBackRest and pg_basebackup"
 	@echo "make bench-storage  zenith storage beside rclone and the aws command"
@@ -44,6 +45,11 @@ test-storages:
 	swift build --build-tests
 	TEST_STORAGES=all swift test --skip-build --experimental-maximum-parallelization-width 8 \
 		--filter 'StorageURITests|ObjectStorageTests|CommandKitTests|JobTests'
+
+soak:
+	@scripts/setup test
+	swift build --build-tests
+	TEST_SOAK=yes swift test --skip-build --filter SafekeeperTests
 
 test-segsize:
 	@scripts/setup test-segsize

@@ -124,6 +124,7 @@ let package = Package(
         tests("ObjectStorage", ["ObjectStorage", "StorageURI", "Digests"]),
         tests("PostgresFormat", ["PostgresFormat", "CChecksum"]),
         tests("Snapshots", ["Snapshots", "ObjectStorage", "PostgresFormat"]),
+        tests("WALStore", ["WALStore", "PostgresFormat", systemPackage]),
         tests("WALArchive", ["WALArchive", "ObjectStorage", "PostgresFormat"]),
         tests("Interchange", ["Interchange", "Snapshots", "ObjectStorage", "PostgresFormat"]),
         tests("ReplicationServer", ["ReplicationServer", "PostgresFormat", "Digests", "StorageURI", logging] + nio),
