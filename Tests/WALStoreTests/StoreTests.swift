@@ -102,7 +102,7 @@ struct StoreTests {
                 return false
             }
             // Padding, and fields of page headers that nobody reads, may be anything.
-            let end = try #require(scanner.lastRecordEnd ?? sample.first.startLSN)
+            let end = scanner.lastRecordEnd ?? sample.first.startLSN
             #expect(failed ? end <= LSN(rawValue: sample.first.startLSN.rawValue + UInt64(index)) : end == sample.end)
         }
     }
@@ -121,7 +121,7 @@ struct StoreTests {
                 try writer.append(UnsafeRawBufferPointer(rebasing: bytes[offset..<end]))
                 try writer.flush()
                 // Never more than whole records, and never beyond what was written.
-                let flushed = try #require(store.position?.flushed ?? sample.first.startLSN)
+                let flushed = store.position?.flushed ?? sample.first.startLSN
                 #expect(flushed <= writer.written)
                 offset = end
             }
@@ -147,7 +147,7 @@ struct StoreTests {
     func cut() throws {
         defer { remove() }
         var generator = SeededGenerator(seed: 5)
-        for _ in 0..<40 {
+        for _ in 0..<20 {
             remove()
             try FileManager.default.createDirectory(atPath: directory.string, withIntermediateDirectories: true)
             let cut = Int.random(in: 1..<count, using: &generator)
@@ -159,9 +159,12 @@ struct StoreTests {
             let store = try open()
             var second = writer(store)
             let start = Int(second.written.rawValue - sample.first.startLSN.rawValue)
-            #expect(start <= cut && start % 8 == 0)
+            // Zeros need not have arrived to be there: padding, and what follows a switch.
+            #expect(start % 8 == 0 && (start <= cut || sample.bytes[cut..<start].allSatisfy { $0 == 0 }))
             try sample.bytes.withUnsafeBytes { bytes in
-                #expect(try second.agrees(UnsafeRawBufferPointer(rebasing: bytes[..<start]), at: sample.first.startLSN))
+                let known = UnsafeRawBufferPointer(rebasing: bytes[..<start])
+                let agrees = try second.agrees(known, at: sample.first.startLSN)
+                #expect(agrees)
                 try second.append(UnsafeRawBufferPointer(rebasing: bytes[start..<count]))
             }
             try second.flush()
@@ -187,10 +190,11 @@ struct StoreTests {
         try writer.flush()
         var other = Array(sample.bytes[..<8192])
         other[5000] ^= 1
-        try other.withUnsafeBytes { #expect(try !writer.agrees($0, at: sample.first.startLSN)) }
-        try other.withUnsafeBytes { bytes in
-            #expect(throws: WALStoreError.self) { try writer.append(bytes) }
-        }
+        let agrees = try other.withUnsafeBytes { try writer.agrees($0, at: sample.first.startLSN) }
+        #expect(!agrees)
+        var isTaken = true
+        do { try other.withUnsafeBytes { try writer.append($0) } } catch WALStoreError.diverged { isTaken = false }
+        #expect(!isTaken)
         let segments = try store.segments()
         let path = store.file(of: segments[segments.count - 2])
         let file = try FileDescriptor.open(path, .readWrite)
