@@ -17,10 +17,13 @@ public final class SafekeeperService: Sendable {
         /// Nil: WAL stays here.
         public var archive: WALArchiveWriter?
         public var workers: Int
+        /// How often the segment that is being written goes to the archive.
+        public var offloadInterval: Duration
 
         public init(
             source: WALReceiver.Source, server: ReplicationServerConfiguration, serverVersion: String,
-            serverVersionNumber: Int, archive: WALArchiveWriter?, workers: Int
+            serverVersionNumber: Int, archive: WALArchiveWriter?, workers: Int,
+            offloadInterval: Duration
         ) {
             self.source = source
             self.server = server
@@ -28,6 +31,7 @@ public final class SafekeeperService: Sendable {
             self.serverVersionNumber = serverVersionNumber
             self.archive = archive
             self.workers = workers
+            self.offloadInterval = offloadInterval
         }
     }
 
@@ -37,6 +41,7 @@ public final class SafekeeperService: Sendable {
     private let offloader: WALOffloader?
     private let slots: SlotTable
     private let retention: WALRetention?
+    private let offloadInterval: Duration
     private let logger: Logger
 
     /// Opens what is in `directory`. It blocks.
@@ -56,20 +61,39 @@ public final class SafekeeperService: Sendable {
         retention = offloader.map { [store, slots] offloader in
             WALRetention(store: store, slots: slots, offloader: offloader, logger: logger)
         }
+        offloadInterval = settings.offloadInterval
         self.logger = logger
     }
 
     /// Returns when consumers can connect.
     public func awaitListening() async throws -> ReplicationServer.Address { try await server.boundAddress }
 
-    /// Works until the task is cancelled.
+    /// How long the end waits for a storage.
+    private static let patience = Duration.seconds(30)
+
+    /// Works until the task is cancelled. Then it brings into storage what is only here, if the storage answers.
     ///
-    /// - Throws: When it cannot listen, or cannot go on. `CancellationError` in the end.
+    /// - Throws: When it cannot listen, or cannot go on.
     public func run() async throws {
+        do { try await work() } catch is CancellationError {}
+        guard let offloader else { return }
+        let finishing = Task.detached { await offloader.finish() }
+        let limit = Task.detached {
+            try await Task.sleep(for: Self.patience)
+            finishing.cancel()
+        }
+        await finishing.value
+        limit.cancel()
+    }
+
+    private func work() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [server] in try await server.run() }
             group.addTask { [receiver] in await receiver.run() }
-            if let offloader { group.addTask { try await offloader.run() } }
+            if let offloader {
+                group.addTask { try await offloader.run() }
+                group.addTask { [offloadInterval] in try await offloader.runUnfinished(every: offloadInterval) }
+            }
             group.addTask { [self] in try await tidyUp() }
             defer { store.close() }
             try await group.next()

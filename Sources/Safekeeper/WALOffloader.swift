@@ -26,6 +26,11 @@ final class WALOffloader: Sendable {
     /// What the archive is known to have.
     private let stored = Mutex<Set<WALFileName>>([])
 
+    /// How far the archive has the segment that is being written.
+    private let unfinished = Mutex(LSN.invalid)
+    /// Segments whose beginnings are in the archive, and to be taken away when they are full.
+    private let begun = Mutex<Set<WALSegment>>([])
+
     init(store: WALStore, archive: WALArchiveWriter, parallel: Int, logger: Logger) {
         self.store = store
         self.archive = archive
@@ -52,11 +57,7 @@ final class WALOffloader: Sendable {
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
-                if status.lastError == nil { logger.error("cannot offload WAL: \(error); trying on") }
-                current.withLock { status in
-                    status.failureCount += 1
-                    status.lastError = "\(error)"
-                }
+                note(error)
                 try await Task.sleep(for: pause)
                 pause = min(pause * 2, Self.longestPause)
                 continue
@@ -70,6 +71,57 @@ final class WALOffloader: Sendable {
             } else {
                 try await store.waitForWAL(beyond: .invalid, timeline: 0)
             }
+        }
+    }
+
+    /// Brings what there is of the segment that is being written into the archive, every `interval`, until the task is
+    /// cancelled.
+    func runUnfinished(every interval: Duration) async throws {
+        while true {
+            try await Task.sleep(for: interval)
+            do { try await offloadUnfinished() } catch is CancellationError { throw CancellationError() } catch {
+                note(error)
+            }
+        }
+    }
+
+    /// Brings all that is here into the archive: before the end. What fails waits for the next start.
+    func finish() async {
+        do {
+            while try await !offloadBatch() {}
+            try await offloadUnfinished()
+        } catch {
+            logger.warning("WAL stays on this disk alone until the next start: \(error)")
+        }
+    }
+
+    private func note(_ error: any Error) {
+        if status.lastError == nil { logger.error("cannot offload WAL: \(error); trying on") }
+        current.withLock { status in
+            status.failureCount += 1
+            status.lastError = "\(error)"
+        }
+    }
+
+    private func offloadUnfinished() async throws {
+        guard let position = store.position else { return }
+        let segment = WALSegment(
+            timeline: position.timeline, holding: position.flushed, size: store.identity.segmentSize)
+        // Less than a page tells nothing.
+        guard position.flushed.rawValue >= segment.startLSN.rawValue + UInt64(Page.size),
+            unfinished.withLock({ $0 < position.flushed })
+        else { return }
+        begun.withLock { _ = $0.insert(segment) }
+        try await archive.pushUnfinished(store.file(of: segment).string, segment, end: position.flushed)
+        unfinished.withLock { $0 = position.flushed }
+        current.withLock { $0.offloaded = max($0.offloaded, position.flushed) }
+    }
+
+    /// Takes away beginnings of segments that the archive has whole.
+    private func removeBegun() async throws {
+        for segment in begun.withLock({ $0 }) where has(segment) {
+            try await archive.removeUnfinished(of: segment, below: nil)
+            begun.withLock { _ = $0.remove(segment) }
         }
     }
 
@@ -93,6 +145,7 @@ final class WALOffloader: Sendable {
         }
         try await BlockingWork.run { [self] _ in try advance() }
         if let fault { throw fault }
+        try await removeBegun()
         if isUnbroken { current.withLock { $0.lastError = nil } }
         return files.count <= Self.batchCount
     }

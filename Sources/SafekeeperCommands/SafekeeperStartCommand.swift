@@ -67,7 +67,8 @@ public struct SafekeeperStartCommand: AsyncParsableCommand {
                 server: ReplicationServerConfiguration(
                     host: address.host == "*" ? "::" : address.host, port: Int(address.port), trustsLoopback: true),
                 serverVersion: cluster.serverVersion, serverVersionNumber: cluster.serverVersionNumber,
-                archive: place.writer, workers: try configuration.required(Settings.workers)),
+                archive: place.writer, workers: try configuration.required(Settings.workers),
+                offloadInterval: try configuration.required(Settings.offloadInterval)),
             logger: logger)
         if let position = service.store.position {
             logger.info(

@@ -51,7 +51,7 @@ public struct WALFetchCommand: AsyncParsableCommand {
             return
         }
         let place = try await ArchivePlace.open(configuration)
-        switch try await place.reader.fetch(name, to: target) {
+        switch try await place.reader.fetch(name, to: target, takesUnfinished: true) {
         case .missing: throw CommandFailure(.notInArchive, "\(place.description) has no \(name)")
         case .fetched(let sizeBytes): if let ahead { prefetch(ahead, after: name, sizeBytes) }
         }

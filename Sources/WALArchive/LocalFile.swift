@@ -80,6 +80,11 @@ final class LocalFile: Sendable {
         }
     }
 
+    /// Makes the file as long as this, with zeros at its end.
+    func extend(to sizeBytes: Int) throws(WALArchiveError) {
+        try Self.call("extend \(path)") { ftruncate(raw, off_t(sizeBytes)) }
+    }
+
     /// Makes the content durable and gives the file its final name, in place of whatever has it.
     func commit(as target: String) throws(WALArchiveError) {
         try Self.call("sync \(path)") { fsync(raw) }

@@ -77,7 +77,7 @@ public struct WALInventory: Sendable {
         switch name.kind {
         case .history: timelines[index].hasHistory = true
         case .backup: timelines[index].backupCount += 1
-        case .partial: timelines[index].partials.append(name)
+        case .partial, .unfinished: timelines[index].partials.append(name)
         case .segment:
             guard let size = segmentSize, let segment = name.segment(size: size) else {
                 unreadable.append(object.key)

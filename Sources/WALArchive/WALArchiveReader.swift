@@ -31,11 +31,14 @@ public struct WALArchiveReader: Sendable {
 
     /// Brings a file to `target`, a path on this machine, which has it whole or not at all.
     ///
-    /// - Parameter temporary: Where it grows: in the target's file system. Nil: beside the target.
+    /// - Parameters:
+    ///   - temporary: Where it grows: in the target's file system. Nil: beside the target.
+    ///   - takesUnfinished: Where a segment is missing, its beginning will do, if a safekeeper has left one: zeros
+    ///     follow it, where PostgreSQL ends. There may be more of it later.
     /// - Throws: `WALArchiveError.damaged` when it is not what its name promises, `.unreadable` when it is there but
     ///   packed in a way that is not read, `.file` about the target; `ObjectStoreError`.
     public func fetch(
-        _ name: WALFileName, to target: String, temporary: String? = nil
+        _ name: WALFileName, to target: String, temporary: String? = nil, takesUnfinished: Bool = false
     ) async throws -> FetchOutcome {
         let temporary = temporary ?? target + ".zenith-fetch"
         do {
@@ -43,18 +46,27 @@ public struct WALArchiveReader: Sendable {
             let object = WALObject(name: name, key: key(name, expected), packing: .readable(expected))
             return .fetched(sizeBytes: try await fetch(object, to: target, temporary))
         } catch let error as ObjectStoreError where error.code == .notFound {}
-        guard let object = try await objects(named: name).min(by: { $0.preference < $1.preference }) else {
-            return .missing
-        }
+        var object = try await objects(named: name).min(by: { $0.preference < $1.preference })
+        if object == nil, takesUnfinished, name.kind == .segment { object = try await unfinished(of: name).last }
+        guard let object else { return .missing }
         return .fetched(sizeBytes: try await fetch(object, to: target, temporary))
     }
 
     private func fetch(_ object: WALObject, to target: String, _ temporary: String) async throws -> Int {
         let file = try await BlockingWork.run { _ in try LocalFile.create(temporary) }
         do {
-            let sizeBytes = try await read(object) { bytes throws(WALArchiveError) in try file.write(bytes) }
-            try await BlockingWork.run { _ in try file.commit(as: target) }
-            return sizeBytes
+            let contentBytes = try await read(object) { bytes throws(WALArchiveError) in try file.write(bytes) }
+            return try await BlockingWork.run { _ in
+                var sizeBytes = contentBytes
+                if case .unfinished = object.name.kind {
+                    // `xlp_seg_size`, which was checked.
+                    let field = try file.read(4, at: 32)
+                    sizeBytes = field.reversed().reduce(0) { $0 << 8 | Int($1) }
+                    try file.extend(to: sizeBytes)
+                }
+                try file.commit(as: target)
+                return sizeBytes
+            }
         } catch {
             _ = await BlockingWork.shared.runRegardless { file.discard() }
             throw error
@@ -95,6 +107,15 @@ public struct WALArchiveReader: Sendable {
             if let object = object(info), object.name == name { found.append(object) }
         }
         return found
+    }
+
+    /// The beginnings of a segment that lie there; the last goes furthest.
+    func unfinished(of segment: WALFileName) async throws(ObjectStoreError) -> [WALObject] {
+        var found: [WALObject] = []
+        for try await info in store.listAll(prefix: prefix + segment.text + ".", pageCount: 100) {
+            if let object = object(info), case .unfinished = object.name.kind { found.append(object) }
+        }
+        return found.sorted { $0.name < $1.name }
     }
 
     func key(_ name: WALFileName, _ codec: WALCodec) -> ObjectKey { ObjectKey(prefix + name.text + codec.suffix) }

@@ -1,7 +1,9 @@
 import Glibc
 public import ObjectStorage
+public import PostgresFormat
 
-/// A WAL archive that is opened for writing. Nothing that it has is ever overwritten or removed.
+/// A WAL archive that is opened for writing. Nothing that it has is ever overwritten; nothing is removed but beginnings
+/// of segments that it has more of.
 public struct WALArchiveWriter: Sendable {
     public let reader: WALArchiveReader
     private let store: any ObjectStore
@@ -53,6 +55,40 @@ public struct WALArchiveWriter: Sendable {
         let others = try await reader.objects(named: name).filter { $0.key != key }
         try await compare(file, sizeBytes, with: others)
         return .stored
+    }
+
+    /// Brings the beginning of a segment that is being written into the archive, up to `end`, and takes away those that
+    /// go less far: they are a part of it.
+    ///
+    /// - Parameter path: The segment's file; what is below `end` changes no more.
+    public func pushUnfinished(_ path: String, _ segment: WALSegment, end: LSN) async throws {
+        let name = WALFileName(unfinished: segment, end: end)
+        let sizeBytes = Int(end.rawValue - segment.startLSN.rawValue)
+        let file = try await BlockingWork.run { [systemIdentifier = reader.systemIdentifier] _ in
+            let file = try LocalFile.open(reading: path)
+            try WALContentCheck.check(file, sizeBytes: sizeBytes, name, systemIdentifier: systemIdentifier)
+            return file
+        }
+        let content = CompressedFile(file: file, sizeBytes: sizeBytes, compression: compression)
+        do {
+            try await store.put(reader.key(name, compression.codec), .stream(content), mode: .createOnly)
+        } catch {
+            if let cause = error.cause as? WALArchiveError { throw cause }
+            // Another safekeeper of this timeline was quicker.
+            guard error.code == .alreadyExists else { throw error }
+        }
+        try await removeUnfinished(of: segment, below: end)
+    }
+
+    /// Takes away beginnings of a segment that are not needed any more.
+    ///
+    /// - Parameter end: Those that go less far than this; nil: all of them, as the archive has the segment.
+    public func removeUnfinished(of segment: WALSegment, below end: LSN?) async throws(ObjectStoreError) {
+        let keys = try await reader.unfinished(of: WALFileName(segment)).compactMap { object -> ObjectKey? in
+            guard case .unfinished(let found) = object.name.kind, end.map({ found < $0 }) ?? true else { return nil }
+            return object.key
+        }
+        if !keys.isEmpty { try await store.delete(keys) }
     }
 
     /// Pushes files in their order, up to `parallel` at the same time. One that fails stops no other: `each` hears of

@@ -16,7 +16,12 @@ struct WALContentCheck {
         self.systemIdentifier = systemIdentifier
     }
 
-    private var hasPages: Bool { name.kind == .segment || name.kind == .partial }
+    private var hasPages: Bool {
+        switch name.kind {
+        case .segment, .partial, .unfinished: true
+        case .history, .backup: false
+        }
+    }
 
     /// Takes more of the content, in order. Throws as soon as there is too much of it.
     mutating func take(_ bytes: UnsafeRawBufferPointer) throws(WALArchiveError) {
@@ -53,8 +58,14 @@ struct WALContentCheck {
         guard WALSegment.isValidSize(segmentSize), let segment = name.segment(size: segmentSize) else {
             throw .damaged("its header tells a segment size of \(segmentSize) bytes, which gives no such name")
         }
-        let isWhole = name.kind == .segment
-        guard isWhole ? sizeBytes == segmentSize : sizeBytes <= segmentSize else {
+        let isRight =
+            switch name.kind {
+            case .segment: sizeBytes == segmentSize
+            case .unfinished(let end):
+                sizeBytes < segmentSize && end.rawValue == segment.startLSN.rawValue + UInt64(sizeBytes)
+            case .partial, .history, .backup: sizeBytes <= segmentSize
+            }
+        guard isRight else {
             throw .damaged("it has \(sizeBytes) bytes, and its header tells of segments of \(segmentSize)")
         }
         let header: WALPageHeader

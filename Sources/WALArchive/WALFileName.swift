@@ -11,6 +11,9 @@ public struct WALFileName: Hashable, Sendable, Comparable, CustomStringConvertib
         case history
         /// `000000010000000000000002.00000028.backup`: where a base backup began and ended.
         case backup
+        /// `000000010000000000000002.00000000025A1B28.partial`: the beginning of a segment that is being written, up to
+        /// this position. Only a safekeeper writes it, and takes it away when there is more.
+        case unfinished(end: LSN)
     }
 
     public let text: String
@@ -39,6 +42,13 @@ public struct WALFileName: Hashable, Sendable, Comparable, CustomStringConvertib
                     ".backup".utf8)
                 && rest.dropFirst().prefix(8).allSatisfy(Self.isDigit):
                 kind = .backup
+            case let rest
+            where rest.count == 25 && rest.starts(with: [UInt8(ascii: ".")])
+                && rest.suffix(8).elementsEqual(".partial".utf8):
+                guard let end = LSN(hex16: String(decoding: rest.dropFirst().prefix(16), as: UTF8.self)) else {
+                    return nil
+                }
+                kind = .unfinished(end: end)
             default: return nil
             }
         } else {
@@ -50,6 +60,13 @@ public struct WALFileName: Hashable, Sendable, Comparable, CustomStringConvertib
     public init(_ segment: WALSegment) {
         text = segment.fileName
         kind = .segment
+        timeline = segment.timeline
+    }
+
+    /// The beginning of a segment, up to `end`.
+    public init(unfinished segment: WALSegment, end: LSN) {
+        text = "\(segment.fileName).\(end.hex16).partial"
+        kind = .unfinished(end: end)
         timeline = segment.timeline
     }
 

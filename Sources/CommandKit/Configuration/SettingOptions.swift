@@ -69,9 +69,15 @@ public struct ReceiverOptions: SettingSource {
     @Option(name: .customLong(Settings.slot.optionName), help: Settings.slot.argumentHelp)
     public var slot: String?
 
+    @Option(name: .customLong(Settings.offloadInterval.optionName), help: Settings.offloadInterval.argumentHelp)
+    public var offloadInterval: String?
+
     public init() {}
     public var settings: [(key: String, text: String?)] {
-        [(Settings.walSource.key, walSource), (Settings.name.key, name), (Settings.slot.key, slot)]
+        [
+            (Settings.walSource.key, walSource), (Settings.name.key, name), (Settings.slot.key, slot),
+            (Settings.offloadInterval.key, offloadInterval),
+        ]
     }
 }
 

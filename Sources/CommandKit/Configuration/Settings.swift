@@ -49,6 +49,9 @@ public enum Settings {
     public static let walCompression = Setting<String>(
         "wal_compression", "How WAL is compressed in storage: zstd or lz4", default: "zstd",
         check: { ["zstd", "lz4"].contains($0) ? nil : "is neither zstd nor lz4" })
+    public static let offloadInterval = Setting<Duration>(
+        "offload_interval", "Longest time for which WAL is on the safekeeper's disk alone", default: .seconds(60),
+        check: { $0 < .seconds(1) ? "is less than 1s" : nil })
     public static let cacheSize = Setting<ByteSize>(
         "cache_size", "Local disk space for frames fetched from storage", default: ByteSize(bytes: 1 << 30),
         check: { $0.bytes < 16 << 20 ? "is less than 16MB" : nil })
@@ -63,7 +66,7 @@ public enum Settings {
     public static let all: [any SettingDeclaration] = [
         storageDest, timeline, snapshotInterval, snapshotWAL, walSource, name, slot, pgBin, pgUser, listenHTTP,
         listenPG, workers,
-        compressionLevel, walCompression, cacheSize, logLevel, logFile,
+        compressionLevel, walCompression, offloadInterval, cacheSize, logLevel, logFile,
     ]
 
     /// Options that are used once and never saved; a file that has them is told so.
