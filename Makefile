@@ -6,6 +6,8 @@
 # The Swift runtime goes into the programs: they start in half the time, and run where there is no toolchain. The
 # toolchain's own linker, as the usual one warns of what Foundation calls.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld
+# More at once starve each other where there are few cores: servers and clients have deadlines.
+TEST_FLAGS := --skip-build --experimental-maximum-parallelization-width 6
 SOURCES := Package.swift Sources Tests pageserver safekeeper
 
 help:
@@ -38,18 +40,17 @@ demo:
 test:
 	@scripts/setup test
 	swift build --build-tests
-	swift test --skip-build
+	swift test $(TEST_FLAGS)
 
 test-storages:
 	@scripts/setup test-storages
 	swift build --build-tests
-	TEST_STORAGES=all swift test --skip-build --experimental-maximum-parallelization-width 8 \
-		--filter 'StorageURITests|ObjectStorageTests|CommandKitTests|JobTests'
+	TEST_STORAGES=all swift test $(TEST_FLAGS) --filter 'StorageURITests|ObjectStorageTests|CommandKitTests|JobTests'
 
 soak:
 	@scripts/setup test
 	swift build --build-tests
-	TEST_SOAK=yes swift test --skip-build --filter SafekeeperTests
+	TEST_SOAK=yes swift test $(TEST_FLAGS) --filter SafekeeperTests
 
 test-segsize:
 	@scripts/setup test-segsize

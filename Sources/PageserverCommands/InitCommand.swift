@@ -29,6 +29,7 @@ public struct InitCommand: AsyncParsableCommand {
     @OptionGroup public var storage: StorageOptions
     @OptionGroup public var source: SnapshotSourceOptions
     @OptionGroup public var postgres: PostgresOptions
+    @OptionGroup public var walSource: WALSourceOptions
     @OptionGroup public var ingest: IngestOptions
     @OptionGroup public var effort: EffortOptions
     @OptionGroup public var server: ServerOptions
@@ -40,7 +41,7 @@ public struct InitCommand: AsyncParsableCommand {
     public init() {}
 
     public func run() async throws {
-        let options: [any SettingSource] = [storage, postgres, ingest, effort, server]
+        let options: [any SettingSource] = [storage, postgres, walSource, ingest, effort, server]
         let installation = try Installation(common, options)
         try source.validateFormat()
         guard !installation.configuration.hasFile else {

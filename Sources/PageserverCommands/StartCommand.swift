@@ -26,6 +26,7 @@ public struct StartCommand: AsyncParsableCommand {
     @OptionGroup public var storage: StorageOptions
     @OptionGroup public var source: SnapshotSourceOptions
     @OptionGroup public var postgres: PostgresOptions
+    @OptionGroup public var walSource: WALSourceOptions
     @OptionGroup public var ingest: IngestOptions
     @OptionGroup public var effort: EffortOptions
     @OptionGroup public var server: ServerOptions
@@ -35,20 +36,21 @@ public struct StartCommand: AsyncParsableCommand {
     public init() {}
 
     public func run() async throws {
-        var installation = try Installation(common, [storage, postgres, ingest, effort, server])
+        var installation = try Installation(common, [storage, postgres, walSource, ingest, effort, server])
         if !installation.configuration.hasFile, storage.storageDest != nil {
             var initialize = InitCommand()
             initialize.common = common
             initialize.storage = storage
             initialize.source = source
             initialize.postgres = postgres
+            initialize.walSource = walSource
             initialize.ingest = ingest
             initialize.effort = effort
             initialize.server = server
             initialize.allowCorruptPages = false
             initialize.label = nil
             try await initialize.run()
-            installation = try Installation(common, [storage, postgres, ingest, effort, server])
+            installation = try Installation(common, [storage, postgres, walSource, ingest, effort, server])
         }
         try installation.requireInitialized()
         if foreground {

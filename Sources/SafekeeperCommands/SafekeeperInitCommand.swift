@@ -21,6 +21,7 @@ public struct SafekeeperInitCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup public var common: CommonOptions
+    @OptionGroup public var walSource: WALSourceOptions
     @OptionGroup public var receiver: ReceiverOptions
     @OptionGroup public var storage: StorageOptions
     @OptionGroup public var archive: ArchiveOptions
@@ -30,7 +31,7 @@ public struct SafekeeperInitCommand: AsyncParsableCommand {
     public init() {}
 
     public func run() async throws {
-        let installation = try SafekeeperInstallation(common, [receiver, storage, archive, effort, server])
+        let installation = try SafekeeperInstallation(common, [walSource, receiver, storage, archive, effort, server])
         let directory = installation.directory
         guard access(directory.cluster.string, F_OK) != 0 else {
             throw CommandFailure(

@@ -22,6 +22,7 @@ public struct SafekeeperStartCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup public var common: CommonOptions
+    @OptionGroup public var walSource: WALSourceOptions
     @OptionGroup public var receiver: ReceiverOptions
     @OptionGroup public var storage: StorageOptions
     @OptionGroup public var archive: ArchiveOptions
@@ -33,7 +34,7 @@ public struct SafekeeperStartCommand: AsyncParsableCommand {
     public init() {}
 
     public func run() async throws {
-        let installation = try SafekeeperInstallation(common, [receiver, storage, archive, effort, server])
+        let installation = try SafekeeperInstallation(common, [walSource, receiver, storage, archive, effort, server])
         let cluster = try installation.cluster()
         if foreground {
             try await serve(installation, cluster)

@@ -129,7 +129,7 @@ import Testing
         let groups: [any SettingSource] = [
             try CommonOptions.parse([]), try StorageOptions.parse([]), try PostgresOptions.parse([]),
             try EffortOptions.parse([]), try IngestOptions.parse([]), try ServerOptions.parse([]),
-            try WALOptions.parse([]),
+            try WALOptions.parse([]), try WALSourceOptions.parse([]), try ReceiverOptions.parse([]),
         ]
         #expect(groups.flatMap(\.settings).map(\.key).sorted() == Settings.all.map(\.key).sorted())
     }

@@ -40,7 +40,9 @@ public struct ConfigCommand<Program: ConfiguredProgram>: ParsableCommand {
 struct ConfigOptions: ParsableArguments {
     @OptionGroup var common: CommonOptions
     @OptionGroup var storage: StorageOptions
+    @OptionGroup var walSource: WALSourceOptions
     @OptionGroup var ingest: IngestOptions
+    @OptionGroup var receiver: ReceiverOptions
     @OptionGroup var postgres: PostgresOptions
     @OptionGroup var effort: EffortOptions
     @OptionGroup var wal: WALOptions
@@ -51,7 +53,7 @@ struct ConfigOptions: ParsableArguments {
         help: ArgumentHelp("Storage that an import is to read, or an export to write.", valueName: "storage"))
     var snapshotPath: String?
 
-    var sources: [any SettingSource] { [common, storage, ingest, postgres, effort, wal, server] }
+    var sources: [any SettingSource] { [common, storage, walSource, ingest, receiver, postgres, effort, wal, server] }
 
     /// The storages to look at: how each is called, by which text, in which role.
     func storages(_ configuration: Configuration, roles: [StorageRole], environment: [String: String]) -> [NamedStorage]

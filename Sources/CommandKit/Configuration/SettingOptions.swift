@@ -58,11 +58,17 @@ public struct WALOptions: SettingSource {
     public var settings: [(key: String, text: String?)] { [(Settings.walCompression.key, walCompression)] }
 }
 
-/// Where a safekeeper's WAL comes from, and how it is called there.
-public struct ReceiverOptions: SettingSource {
+/// Where WAL comes from.
+public struct WALSourceOptions: SettingSource {
     @Option(name: .customLong(Settings.walSource.optionName), help: Settings.walSource.argumentHelp)
     public var walSource: String?
 
+    public init() {}
+    public var settings: [(key: String, text: String?)] { [(Settings.walSource.key, walSource)] }
+}
+
+/// How a safekeeper is called, and how long WAL is on its disk alone.
+public struct ReceiverOptions: SettingSource {
     @Option(name: .customLong(Settings.name.optionName), help: Settings.name.argumentHelp)
     public var name: String?
 
@@ -75,19 +81,16 @@ public struct ReceiverOptions: SettingSource {
     public init() {}
     public var settings: [(key: String, text: String?)] {
         [
-            (Settings.walSource.key, walSource), (Settings.name.key, name), (Settings.slot.key, slot),
+            (Settings.name.key, name), (Settings.slot.key, slot),
             (Settings.offloadInterval.key, offloadInterval),
         ]
     }
 }
 
-/// Where WAL comes from, and when it makes a snapshot.
+/// Which timeline it is, and when WAL makes a snapshot.
 public struct IngestOptions: SettingSource {
     @Option(name: .customLong(Settings.timeline.optionName), help: Settings.timeline.argumentHelp)
     public var timeline: String?
-
-    @Option(name: .customLong(Settings.walSource.optionName), help: Settings.walSource.argumentHelp)
-    public var walSource: String?
 
     @Option(name: .customLong(Settings.snapshotInterval.optionName), help: Settings.snapshotInterval.argumentHelp)
     public var snapshotInterval: String?
@@ -98,8 +101,8 @@ public struct IngestOptions: SettingSource {
     public init() {}
     public var settings: [(key: String, text: String?)] {
         [
-            (Settings.timeline.key, timeline), (Settings.walSource.key, walSource),
-            (Settings.snapshotInterval.key, snapshotInterval), (Settings.snapshotWAL.key, snapshotWAL),
+            (Settings.timeline.key, timeline), (Settings.snapshotInterval.key, snapshotInterval),
+            (Settings.snapshotWAL.key, snapshotWAL),
         ]
     }
 }
