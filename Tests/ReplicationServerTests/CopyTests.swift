@@ -201,7 +201,7 @@ struct CopyTests {
     func silence() async throws {
         let source = try DirectorySource.random(segments: 1)
         defer { source.remove() }
-        try await serving(source, settings { $0.senderTimeout = .seconds(6) }) { server, port in
+        try await serving(source, settings { $0.senderTimeout = .seconds(24) }) { server, port in
             try await blocking {
                 let client = try RawClient.ready(port: port)
                 try client.send(RawClient.query("START_REPLICATION 0/100000"))
