@@ -19,7 +19,7 @@ struct WorkDirectory {
         let parent = data.prefix(through: data.lastIndex(of: "/") ?? data.startIndex)
         let base =
             configuration.hasFile
-            ? configuration.directory + "/wal" : parent + "." + parts[parts.count - 3] + ".zenith-wal"
+            ? configuration.directory + "/wal-ahead" : parent + "." + parts[parts.count - 3] + ".zenith-wal"
         path = base + "/" + Self.identity(configuration, data: data)
         if access(path, W_OK) == 0 { return }
         for directory in [base, path] where mkdir(directory, 0o700) != 0 && errno != EEXIST { return nil }
