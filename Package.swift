@@ -99,7 +99,9 @@ let package = Package(
             ]),
 
         // The executables.
-        library("CommandKit", ["StorageURI", "ObjectStorage", "CProcess", argumentParser, logging, systemPackage]),
+        library(
+            "CommandKit",
+            ["Snapshots", "StorageURI", "ObjectStorage", "CProcess", argumentParser, logging, systemPackage]),
         library(
             "PageserverCommands",
             [

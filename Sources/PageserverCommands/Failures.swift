@@ -16,18 +16,6 @@ extension InterchangeError: CommandFailureConvertible {
     }
 }
 
-extension RepositoryError: CommandFailureConvertible {
-    public var commandFailure: CommandFailure {
-        switch self {
-        case .damaged(let text): CommandFailure(.badData, text)
-        case .taken(let text): CommandFailure(.outputExists, text)
-        case .absent(let text), .noSuchSnapshot(let text), .noSuchTimeline(let text), .needed(let text),
-            .superseded(let text):
-            CommandFailure(.failed, text)
-        }
-    }
-}
-
 extension SnapshotFormatError: CommandFailureConvertible {
     public var commandFailure: CommandFailure { CommandFailure(.badData, description) }
 }

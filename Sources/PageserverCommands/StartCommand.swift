@@ -142,9 +142,7 @@ public struct StopCommand: AsyncParsableCommand {
     public init() {}
 
     public func run() async throws {
-        guard let mode = Daemon.StopMode(rawValue: mode) else {
-            throw CommandFailure(.usage, "--mode \(mode) is unknown", hint: "it is fast or immediate")
-        }
+        let mode = try Daemon.StopMode(option: mode)
         let directory = common.directory
         let wasRunning = try Daemon.stop(directory: directory, name: Installation.daemonName, mode: mode)
         StandardOutput.line(wasRunning ? "stopped" : "no pageserver runs on \(directory)")

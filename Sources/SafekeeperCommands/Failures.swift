@@ -2,7 +2,6 @@
 
 public import CommandKit
 public import ReplicationClient
-public import Snapshots
 public import WALArchive
 public import WALStore
 
@@ -15,18 +14,6 @@ extension WALArchiveError: CommandFailureConvertible {
         case .damaged(let text): CommandFailure(.badData, text)
         case .unreadable(let text): CommandFailure(.failed, text)
         case .file(let text, let error): CommandFailure(error, text)
-        }
-    }
-}
-
-extension RepositoryError: CommandFailureConvertible {
-    public var commandFailure: CommandFailure {
-        switch self {
-        case .damaged(let text): CommandFailure(.badData, text)
-        case .taken(let text): CommandFailure(.outputExists, text)
-        case .absent(let text), .noSuchSnapshot(let text), .noSuchTimeline(let text), .needed(let text),
-            .superseded(let text):
-            CommandFailure(.failed, text)
         }
     }
 }

@@ -124,9 +124,7 @@ public struct SafekeeperStopCommand: AsyncParsableCommand {
     public init() {}
 
     public func run() async throws {
-        guard let mode = Daemon.StopMode(rawValue: mode) else {
-            throw CommandFailure(.usage, "--mode \(mode) is unknown", hint: "it is fast or immediate")
-        }
+        let mode = try Daemon.StopMode(option: mode)
         let wasRunning = try Daemon.stop(
             directory: common.directory, name: SafekeeperInstallation.daemonName, mode: mode)
         StandardOutput.line(wasRunning ? "stopped" : "no safekeeper runs on \(common.directory)")

@@ -3,7 +3,7 @@ import CZstd
 
 /// Packs one file, as it is read, into one frame with a checksum of its content.
 ///
-/// - Note: Not guarded: one thread at a time uses it.
+/// - Note: Not guarded: the iterator that owns it waits for each call before the next, also when it is cancelled.
 final class Compressor: @unchecked Sendable {
     private enum Engine {
         case zstd(OpaquePointer)

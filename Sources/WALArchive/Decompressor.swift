@@ -3,7 +3,7 @@ import CZstd
 
 /// Unpacks what `Compressor`, WAL-G and the programs `zstd` and `lz4` write: one frame, or several in a row.
 ///
-/// - Note: Not guarded: one thread at a time uses it.
+/// - Note: Not guarded: who reads an object hands its pieces over one by one, and waits for each.
 final class Decompressor: @unchecked Sendable {
     private enum Engine {
         case zstd(OpaquePointer)

@@ -167,7 +167,7 @@ public struct WALObject: Sendable, Hashable {
 
 /// An object on its way from its packing to where it goes.
 ///
-/// - Note: Not guarded: its pieces come one after the other.
+/// - Note: Not guarded: `ReadableStore.stream` waits for each piece to be taken before it hands over the next.
 private final class ObjectContent: @unchecked Sendable {
     private let decompressor: Decompressor
     private var check: WALContentCheck

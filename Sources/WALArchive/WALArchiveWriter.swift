@@ -173,7 +173,7 @@ extension WALContentCheck {
 
 /// Compares a file with content that comes piece by piece.
 ///
-/// - Note: Not guarded: its pieces come one after the other.
+/// - Note: Not guarded: `ReadableStore.stream` waits for each piece to be taken before it hands over the next.
 private final class Comparison: @unchecked Sendable {
     private let file: LocalFile
     private var offset = 0

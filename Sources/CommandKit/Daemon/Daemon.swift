@@ -9,6 +9,14 @@ public enum Daemon {
         case fast
         /// Kills it: what it had not finished is done again at the next start.
         case immediate
+
+        /// What `--mode` says.
+        public init(option: String) throws(CommandFailure) {
+            guard let mode = StopMode(rawValue: option) else {
+                throw CommandFailure(.usage, "--mode \(option) is unknown", hint: "it is fast or immediate")
+            }
+            self = mode
+        }
     }
 
     /// Runs this program again, detached from the terminal, and waits until it says that it serves.
