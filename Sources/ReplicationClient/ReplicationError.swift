@@ -24,8 +24,4 @@ public struct ReplicationError: Error, Sendable, CustomStringConvertible {
     public var isRemovedWAL: Bool { code == .refused(state: "58P01") || message.contains("already been removed") }
     /// The slot is there already.
     public var isDuplicate: Bool { code == .refused(state: "42710") }
-    /// There is no such slot.
-    public var isUndefined: Bool { code == .refused(state: "42704") }
-    /// Another holds the slot: the server may not have noticed yet that an earlier connection is gone.
-    public var isInUse: Bool { code == .refused(state: "55006") }
 }
