@@ -115,7 +115,7 @@ let package = Package(
                 "Snapshots", "ObjectStorage", "StorageURI", "PostgresFormat", "Digests", argumentParser, logging,
                 systemPackage,
             ]),
-        executable("zenith", ["PageserverCommands", "CommandKit", argumentParser]),
+        executable("zenith", ["PageserverCommands", "SafekeeperCommands", "CommandKit", "StorageURI", argumentParser]),
         executable("pageserver", ["PageserverCommands", "CommandKit", argumentParser], path: "pageserver"),
         executable("safekeeper", ["SafekeeperCommands", "CommandKit", argumentParser], path: "safekeeper"),
 
@@ -127,6 +127,7 @@ let package = Package(
         tests("PostgresFormat", ["PostgresFormat", "CChecksum"]),
         tests("Snapshots", ["Snapshots", "ObjectStorage", "PostgresFormat"]),
         tests("WALStore", ["WALStore", "PostgresFormat", systemPackage]),
+        tests("ReplicationClient", ["ReplicationClient"]),
         tests("WALArchive", ["WALArchive", "ObjectStorage", "PostgresFormat"]),
         tests("Interchange", ["Interchange", "Snapshots", "ObjectStorage", "PostgresFormat"]),
         tests("ReplicationServer", ["ReplicationServer", "PostgresFormat", "Digests", "StorageURI", logging] + nio),

@@ -16,39 +16,12 @@ public struct ReplicationConnection: ~Copyable {
     ///   - applicationName: What `pg_stat_replication` and `synchronous_standby_names` know it by, unless the
     ///     connection's own text names another.
     public init(_ connectionInfo: String, applicationName: String) throws(ReplicationError) {
-        let settings: [(String, String)] = [
-            // Last ones win: what stands in the text overrides what comes before it.
-            ("connect_timeout", String(Self.connectTimeoutSeconds)), ("keepalives_idle", "10"),
-            ("keepalives_interval", "5"), ("keepalives_count", "3"), ("tcp_user_timeout", "30000"),
+        raw = try connect([
             ("dbname", connectionInfo), ("replication", "true"), ("fallback_application_name", applicationName),
-        ]
-        let keys = settings.map { strdup($0.0) } + [nil]
-        let values = settings.map { strdup($0.1) } + [nil]
-        defer { for text in keys + values { free(text) } }
-        let connection = keys.map { UnsafePointer($0) }.withUnsafeBufferPointer { keys in
-            values.map { UnsafePointer($0) }.withUnsafeBufferPointer { values in
-                PQconnectdbParams(keys.baseAddress, values.baseAddress, 1)
-            }
-        }
-        guard let connection else { throw ReplicationError(.unavailable, "out of memory") }
-        guard PQstatus(connection) == CONNECTION_OK else {
-            let message = Self.lastMessage(connection)
-            PQfinish(connection)
-            throw ReplicationError(Self.isDenial(message) ? .denied : .unavailable, message)
-        }
-        raw = connection
+        ])
     }
 
     deinit { PQfinish(raw) }
-
-    /// libpq keeps no SQLSTATE of a connection that failed.
-    private static func isDenial(_ message: String) -> Bool {
-        [
-            "authentication failed", "no pg_hba.conf entry", "must be superuser or replication role",
-            "no password supplied",
-            "permission denied to start WAL sender", "is not permitted to log in", "certificate",
-        ].contains { message.contains($0) } || (message.contains("role \"") && message.contains("does not exist"))
-    }
 
     /// The server's version: 150004 is 15.4.
     public var serverVersion: Int { Int(PQserverVersion(raw)) }
@@ -57,6 +30,13 @@ public struct ReplicationConnection: ~Copyable {
         let host = PQhost(raw).map { String(cString: $0) } ?? ""
         let port = PQport(raw).map { String(cString: $0) } ?? ""
         return "\(host):\(port)"
+    }
+    /// Whether TLS protects it.
+    public var isEncrypted: Bool { PQsslInUse(raw) == 1 }
+    /// Whether it leads over a network: not by a Unix socket, and not to this machine's loopback.
+    public var isRemote: Bool {
+        let address = PQhostaddr(raw).map { String(cString: $0) } ?? ""
+        return !address.isEmpty && !address.hasPrefix("127.") && address != "::1"
     }
 
     // MARK: - Commands
@@ -134,40 +114,14 @@ public struct ReplicationConnection: ~Copyable {
     private func row(_ command: String) throws(ReplicationError) -> [String?] {
         let result = try perform(command, expecting: PGRES_TUPLES_OK)
         defer { PQclear(result) }
-        guard PQntuples(result) == 1 else {
-            throw ReplicationError(.garbled, "\(address) answers \(command) with \(PQntuples(result)) rows")
+        let rows = texts(of: result)
+        guard rows.count == 1 else {
+            throw ReplicationError(.garbled, "\(address) answers \(command) with \(rows.count) rows")
         }
-        return (0..<PQnfields(result)).map { column in
-            PQgetisnull(result, 0, column) == 1 ? nil : PQgetvalue(result, 0, column).map { String(cString: $0) }
-        }
+        return rows[0]
     }
 
     func perform(_ command: String, expecting status: ExecStatusType) throws(ReplicationError) -> OpaquePointer? {
-        let result = PQexec(raw, command)
-        guard PQresultStatus(result) == status else {
-            defer { PQclear(result) }
-            throw failure(of: result)
-        }
-        return result
-    }
-
-    func failure(of result: OpaquePointer?) -> ReplicationError {
-        // The field's number is a character constant in C.
-        if let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))).map({ String(cString: $0) }) {
-            let message = PQresultErrorMessage(result).map { Self.oneLine(String(cString: $0)) } ?? ""
-            if state.hasPrefix("28") || state == "42501" { return ReplicationError(.denied, message) }
-            // Class 57: shutting down, starting up; 53: too many connections.
-            let isPassing = state.hasPrefix("57") || state.hasPrefix("53") || state.hasPrefix("08")
-            return ReplicationError(isPassing ? .unavailable : .refused(state: state), message)
-        }
-        return ReplicationError(.unavailable, Self.lastMessage(raw))
-    }
-
-    static func lastMessage(_ connection: OpaquePointer) -> String {
-        PQerrorMessage(connection).map { oneLine(String(cString: $0)) } ?? "the connection failed"
-    }
-
-    private static func oneLine(_ text: String) -> String {
-        text.split(whereSeparator: \.isNewline).map { $0.drop { $0 == " " || $0 == "\t" } }.joined(separator: "; ")
+        try ReplicationClient.perform(command, on: raw, expecting: status)
     }
 }

@@ -39,14 +39,14 @@ extension ReplicationConnection {
         var buffer: UnsafeMutablePointer<CChar>?
         var count = PQgetCopyData(raw, &buffer, 1)
         if count == 0 {
-            guard PQconsumeInput(raw) == 1 else { throw ReplicationError(.unavailable, Self.lastMessage(raw)) }
+            guard PQconsumeInput(raw) == 1 else { throw ReplicationError(.unavailable, lastMessage(raw)) }
             count = PQgetCopyData(raw, &buffer, 1)
         }
         defer { PQfreemem(buffer) }
         switch count {
         case 0: return .nothing
         case -1: return .endOfTimeline
-        case let count where count < 0: throw ReplicationError(.unavailable, Self.lastMessage(raw))
+        case let count where count < 0: throw ReplicationError(.unavailable, lastMessage(raw))
         default: break
         }
         let bytes = UnsafeRawBufferPointer(start: buffer, count: Int(count))
@@ -98,7 +98,7 @@ extension ReplicationConnection {
             let bytes = message.bindMemory(to: CChar.self)
             return (PQputCopyData(raw, bytes.baseAddress, 34), PQflush(raw))
         }
-        guard result == 1, flush == 0 else { throw ReplicationError(.unavailable, Self.lastMessage(raw)) }
+        guard result == 1, flush == 0 else { throw ReplicationError(.unavailable, lastMessage(raw)) }
     }
 
     /// Ends the copying after `.endOfTimeline`.
@@ -106,7 +106,7 @@ extension ReplicationConnection {
     /// - Returns: The timeline that follows, and where it begins; nil when the server just ends, as when it shuts down.
     public func nextTimeline() throws(ReplicationError) -> (timeline: TimelineID, start: LSN)? {
         guard PQputCopyEnd(raw, nil) == 1, PQflush(raw) == 0 else {
-            throw ReplicationError(.unavailable, Self.lastMessage(raw))
+            throw ReplicationError(.unavailable, lastMessage(raw))
         }
         var next: (TimelineID, LSN)?
         while let result = PQgetResult(raw) {
@@ -119,7 +119,7 @@ extension ReplicationConnection {
                 else { throw ReplicationError(.garbled, "\(address) does not say which timeline follows") }
                 next = (number, lsn)
             case PGRES_COMMAND_OK, PGRES_COPY_IN, PGRES_COPY_BOTH, PGRES_COPY_OUT: continue
-            default: throw failure(of: result)
+            default: throw failure(of: result, on: raw)
             }
         }
         return next

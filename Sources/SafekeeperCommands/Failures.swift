@@ -21,6 +21,8 @@ extension WALArchiveError: CommandFailureConvertible {
 extension ReplicationError: CommandFailureConvertible {
     public var commandFailure: CommandFailure {
         switch code {
+        case .unavailable where message.contains("max_wal_senders"):
+            CommandFailure(.configuration, message, hint: "raise max_wal_senders, and restart the primary")
         case .unavailable:
             CommandFailure(.unavailable, message, hint: "look whether the server runs, and at wal_source")
         case .denied:

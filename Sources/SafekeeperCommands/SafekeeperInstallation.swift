@@ -24,8 +24,12 @@ struct SafekeeperInstallation {
     static let daemonName = "safekeeper"
 
     init(_ common: CommonOptions, _ options: [any SettingSource] = []) throws {
-        configuration = try Configuration.load(directory: common.directory, options: [common] + options)
-        directory = SafekeeperDirectory(FilePath(common.directory))
+        self.init(try Configuration.load(directory: common.directory, options: [common] + options))
+    }
+
+    init(_ configuration: Configuration) {
+        self.configuration = configuration
+        directory = SafekeeperDirectory(FilePath(configuration.directory))
     }
 
     var logFile: String {

@@ -3,31 +3,32 @@ import ObjectStorage
 import StorageURI
 
 /// What `config check` found: a line a fact, a verdict a storage.
-struct CheckReport: Encodable {
-    enum Outcome: String, Encodable { case ok, warning, failed }
+public struct CheckReport: Encodable, Sendable {
+    public enum Outcome: String, Encodable, Sendable { case ok, warning, failed }
 
-    struct Fact: Encodable {
+    struct Fact: Encodable, Sendable {
         let name: String
         let outcome: Outcome
         let detail: String
     }
 
-    /// What the facts are about: the configuration, PostgreSQL's programs, one of the storages.
-    struct Subject: Encodable {
+    /// What the facts are about: the configuration, PostgreSQL's programs, the primary, one of the storages.
+    public struct Subject: Encodable, Sendable {
         let name: String
         /// Where a storage is; absent for the others, and where it could not be told.
         var location: String?
         var facts: [Fact] = []
         /// In a few words.
-        var verdict = ""
+        public var verdict = ""
 
-        init(name: String) { self.name = name }
+        public init(name: String) { self.name = name }
 
-        mutating func note(_ name: String, _ outcome: Outcome = .ok, _ detail: String) {
+        public mutating func note(_ name: String, _ outcome: Outcome = .ok, _ detail: String) {
             facts.append(Fact(name: name, outcome: outcome, detail: detail.onOneLine))
         }
 
-        mutating func fail(_ name: String, _ failure: CommandFailure, _ report: inout CheckReport) {
+        /// Notes what a failure says, and lets it count for the exit code.
+        public mutating func fail(_ name: String, _ failure: CommandFailure, _ report: inout CheckReport) {
             for text in failure.details.isEmpty ? [failure.message] : failure.details { note(name, .failed, text) }
             if let hint = failure.hint { note(name, .warning, hint) }
             report.add(failure.status)
@@ -40,7 +41,7 @@ struct CheckReport: Encodable {
             }
         }
 
-        var hasFailed: Bool { facts.contains { $0.outcome == .failed } }
+        public var hasFailed: Bool { facts.contains { $0.outcome == .failed } }
     }
 
     private(set) var subjects: [Subject] = []
@@ -60,7 +61,7 @@ struct CheckReport: Encodable {
         if rank(status) < rank(present) { exitCode = status.rawValue }
     }
 
-    mutating func add(_ subject: Subject) { subjects.append(subject) }
+    public mutating func add(_ subject: Subject) { subjects.append(subject) }
 
     /// One line a fact, then one a subject.
     var text: String {

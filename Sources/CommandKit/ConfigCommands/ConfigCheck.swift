@@ -7,7 +7,8 @@ public struct ConfigCheck<Program: ConfiguredProgram>: AsyncParsableCommand {
             commandName: "check", abstract: "Find out whether what is configured or given works.",
             discussion: """
                 Reads the configuration, finds the credentials of each storage, and proves each storage with a small
-                object that it writes, reads, lists and deletes. Prints a line a fact and a verdict a storage.
+                object that it writes, reads, lists and deletes. Where WAL comes from a primary, looks at its settings
+                too. Prints a line a fact and a verdict a storage.
 
                 Exits with 78 when the configuration is at fault, with 77 when credentials are missing or refused, with
                 69 when a storage cannot be reached.
@@ -51,6 +52,7 @@ public struct ConfigCheck<Program: ConfiguredProgram>: AsyncParsableCommand {
                     storage: storage, environment: environment, isOffline: offline, isThorough: thorough)
                 await check.run(&report)
             }
+            await Program.check(configuration, isOffline: offline, into: &report)
         } catch {
             settings.fail("fault", error, &report)
             settings.noteMisspelt(environment)

@@ -7,22 +7,14 @@ public protocol ConfiguredProgram: Sendable {
     static var storageRoles: [StorageRole] { get }
     /// Whether it calls PostgreSQL's programs.
     static var callsPostgres: Bool { get }
+    /// Looks at what the program needs besides storages and PostgreSQL's programs.
+    ///
+    /// - Parameter isOffline: Nothing may be asked over a network.
+    static func check(_ configuration: Configuration, isOffline: Bool, into report: inout CheckReport) async
 }
 
-/// `zenith`: the whole of it.
-public enum WholeInstallation: ConfiguredProgram {
-    public static let storageRoles = [StorageRole.storage, .wal]
-    public static let callsPostgres = true
-}
-
-public enum PageserverPart: ConfiguredProgram {
-    public static let storageRoles = [StorageRole.storage]
-    public static let callsPostgres = true
-}
-
-public enum SafekeeperPart: ConfiguredProgram {
-    public static let storageRoles = [StorageRole.wal]
-    public static let callsPostgres = false
+extension ConfiguredProgram {
+    public static func check(_ configuration: Configuration, isOffline: Bool, into report: inout CheckReport) async {}
 }
 
 /// `config check` and `config show`.

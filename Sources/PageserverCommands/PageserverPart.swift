@@ -1,0 +1,8 @@
+public import CommandKit
+public import StorageURI
+
+/// What `pageserver config` is about.
+public enum PageserverPart: ConfiguredProgram {
+    public static let storageRoles = [StorageRole.storage]
+    public static let callsPostgres = true
+}
