@@ -1,5 +1,5 @@
 import Glibc
-import SystemPackage
+public import SystemPackage
 
 /// Writes a file in one step: whoever opens `path` finds all of the old content or all of the new.
 ///
@@ -31,7 +31,7 @@ func syncDirectory(of path: String) throws(Errno) {
 }
 
 /// A whole file that a person wrote. More than a mebibyte is no such file.
-func readTextFile(_ path: String) throws(Errno) -> String {
+public func readTextFile(_ path: String) throws(Errno) -> String {
     let file = try systemCall { open(path, O_RDONLY | O_CLOEXEC) }
     defer { close(file) }
     var bytes: [UInt8] = []

@@ -5,19 +5,18 @@ extension Connection {
     ///
     /// - Throws: `ServerError` when it may not come in.
     func authenticate(user: String) async throws {
-        let configuration = context.configuration
-        if configuration.tls?.isRequired == true, !consumer.isEncrypted {
+        if credentials.requiresTLS, !consumer.isEncrypted {
             throw ServerError.fatal("28000", "connections without TLS are not accepted", hint: "Use sslmode=require.")
         }
-        if configuration.trustsLoopback, channel.remoteAddress?.isLoopback == true { return }
-        guard !configuration.users.isEmpty else {
+        if credentials.trustsLoopback, channel.remoteAddress?.isLoopback == true { return }
+        guard !credentials.users.isEmpty else {
             throw ServerError.fatal("28000", "no user may connect from this address")
         }
         // One who does not exist is asked the same questions, so that names cannot be guessed.
-        let known = configuration.users[user]
+        let known = credentials.users[user]
         var exchange = SCRAMExchange(
-            verifier: known ?? .mock(user: user, secret: context.mockSecret), isKnownUser: known != nil,
-            certificateHash: consumer.isEncrypted ? context.certificateHash : nil,
+            verifier: known ?? .mock(user: user, secret: credentials.mockSecret), isKnownUser: known != nil,
+            certificateHash: consumer.isEncrypted ? credentials.certificateHash : nil,
             serverNonce: SCRAMExchange.makeNonce())
 
         var message = ByteBuffer()

@@ -9,10 +9,6 @@ struct ServerContext: Sendable {
     let source: any WALSource
     let registry: ConnectionRegistry
     let threads: NIOThreadPool
-    /// What `tls-server-end-point` binds to; nil where there is no TLS, or the certificate has no such hash.
-    let certificateHash: [UInt8]?
-    /// From which the salts of users are made who do not exist.
-    let mockSecret: [UInt8]
     let logger: Logger
 }
 
@@ -21,6 +17,8 @@ struct AcceptedConnection: Sendable {
     let channel: any Channel
     let mailbox: FrontendMailbox
     let consumer: ConsumerState
+    /// Those that count when it was accepted.
+    let credentials: ServerCredentials
     /// One too many: it is told so, and that is all.
     let isRefused: Bool
 }
@@ -40,6 +38,7 @@ final class Connection {
     let context: ServerContext
     let channel: any Channel
     let consumer: ConsumerState
+    let credentials: ServerCredentials
     var logger: Logger
     /// Temporary slots that go with the connection.
     var temporarySlots: Set<String> = []
@@ -54,6 +53,7 @@ final class Connection {
         channel = accepted.channel
         consumer = accepted.consumer
         mailbox = accepted.mailbox
+        credentials = accepted.credentials
         isRefused = accepted.isRefused
         logger = context.logger
         logger[metadataKey: "connection"] = "\(consumer.id)"

@@ -1,7 +1,6 @@
 public import Logging
 import NIOCore
 import NIOPosix
-import NIOSSL
 import Synchronization
 
 /// A server that speaks PostgreSQL's physical replication protocol: `pg_receivewal` and standby servers take WAL from it
@@ -18,6 +17,8 @@ public final class ReplicationServer: Sendable {
     private let logger: Logger
     private let registry = ConnectionRegistry()
     private let bound = BoundAddress()
+    /// Nil before it runs.
+    private let credentials = Mutex<ServerCredentials?>(nil)
 
     public init(configuration: ReplicationServerConfiguration, source: any WALSource, logger: Logger) {
         self.configuration = configuration
@@ -42,12 +43,10 @@ public final class ReplicationServer: Sendable {
         let threads = NIOThreadPool(numberOfThreads: 8)
         threads.start()
         do {
-            let (tls, certificateHash) = try makeTLS()
+            try reload(configuration)
             let context = ServerContext(
-                configuration: configuration, source: source, registry: registry, threads: threads,
-                certificateHash: certificateHash, mockSecret: SCRAMVerifier.mockSecret(configuration.users),
-                logger: logger)
-            try await serve(context, tls: tls)
+                configuration: configuration, source: source, registry: registry, threads: threads, logger: logger)
+            try await serve(context)
         } catch {
             bound.set(.failure(error))
             try? await threads.shutdownGracefully()
@@ -56,7 +55,16 @@ public final class ReplicationServer: Sendable {
         try await threads.shutdownGracefully()
     }
 
-    private func serve(_ context: ServerContext, tls: NIOSSLContext?) async throws {
+    /// Takes over the users, the certificate and whom to trust from other settings, for connections from now on. What is
+    /// connected stays so. Nothing changes where it throws.
+    ///
+    /// - Throws: `CertificateError`.
+    public func reload(_ configuration: ReplicationServerConfiguration) throws {
+        let new = try ServerCredentials(configuration)
+        credentials.withLock { $0 = new }
+    }
+
+    private func serve(_ context: ServerContext) async throws {
         let (accepted, continuation) = AsyncStream.makeStream(of: AcceptedConnection.self)
         let (registry, limit) = (registry, configuration.connectionLimit)
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -70,20 +78,22 @@ public final class ReplicationServer: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelInitializer { channel in
+            .childChannelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture {
                     // Some beyond the limit are told so; more are not even heard.
-                    guard let (consumer, count) = registry.add(channel) else { throw ChannelError.ioOnClosedChannel }
+                    guard let (consumer, count) = registry.add(channel), let credentials = credentials.withLock({ $0 })
+                    else { throw ChannelError.ioOnClosedChannel }
                     guard count <= limit + 64 else {
                         registry.remove(consumer.id)
                         throw ChannelError.ioOnClosedChannel
                     }
                     let mailbox = FrontendMailbox()
-                    let handler = FrontendHandler(mailbox: mailbox, consumer: consumer, tls: tls)
+                    let handler = FrontendHandler(mailbox: mailbox, consumer: consumer, tls: credentials.tls)
                     try channel.pipeline.syncOperations.addHandler(handler)
                     continuation.yield(
                         AcceptedConnection(
-                            channel: channel, mailbox: mailbox, consumer: consumer, isRefused: count > limit))
+                            channel: channel, mailbox: mailbox, consumer: consumer, credentials: credentials,
+                            isRefused: count > limit))
                 }
             }
             .bind(host: configuration.host, port: configuration.port).get()
@@ -99,17 +109,6 @@ public final class ReplicationServer: Sendable {
             registry.close()
             try? await listener.close().get()
         }
-    }
-
-    private func makeTLS() throws -> (NIOSSLContext?, certificateHash: [UInt8]?) {
-        guard let tls = configuration.tls else { return (nil, nil) }
-        let chain = try NIOSSLCertificate.fromPEMFile(tls.certificateFile)
-        var settings = TLSConfiguration.makeServerConfiguration(
-            certificateChain: chain.map { .certificate($0) },
-            privateKey: .privateKey(try NIOSSLPrivateKey(file: tls.privateKeyFile, format: .pem)))
-        settings.minimumTLSVersion = .tlsv12
-        let hash = try chain.first.flatMap { tlsServerEndPoint(certificate: try $0.toDERBytes()) }
-        return (try NIOSSLContext(configuration: settings), hash)
     }
 }
 

@@ -68,6 +68,11 @@ public final class SafekeeperService: Sendable {
     /// Returns when consumers can connect.
     public func awaitListening() async throws -> ReplicationServer.Address { try await server.boundAddress }
 
+    /// Takes over the users and the certificate of the replication port, for connections from now on.
+    ///
+    /// - Throws: When the certificate or its key cannot be used; then all stays as it was.
+    public func reload(_ configuration: ReplicationServerConfiguration) throws { try server.reload(configuration) }
+
     /// How long the end waits for a storage.
     private static let patience = Duration.seconds(30)
 

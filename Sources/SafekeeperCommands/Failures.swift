@@ -2,6 +2,7 @@
 
 public import CommandKit
 public import ReplicationClient
+public import ReplicationServer
 public import WALArchive
 public import WALStore
 
@@ -45,4 +46,8 @@ extension WALStoreError: CommandFailureConvertible {
         case .damaged, .diverged: CommandFailure(.badData, description)
         }
     }
+}
+
+extension CertificateError: CommandFailureConvertible {
+    public var commandFailure: CommandFailure { CommandFailure(.configuration, description) }
 }

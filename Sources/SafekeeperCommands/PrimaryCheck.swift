@@ -82,7 +82,8 @@ struct PrimaryCheck {
         if level == "minimal" {
             subject.fail(
                 "wal_level",
-                CommandFailure(.configuration, "minimal: WAL cannot be received", hint: "set it to replica, and restart"),
+                CommandFailure(
+                    .configuration, "minimal: WAL cannot be received", hint: "set it to replica, and restart"),
                 &report)
         } else {
             subject.note("wal_level", .ok, level)
@@ -94,7 +95,8 @@ struct PrimaryCheck {
                 ? pages
                 : "off: after a crash of the primary a page may be torn; set it to on unless its disks rule that out")
         if try connection.show("fsync") != "on" {
-            subject.note("fsync", .warning, "off: the primary may lose WAL that this safekeeper has, and diverge from it")
+            subject.note(
+                "fsync", .warning, "off: the primary may lose WAL that this safekeeper has, and diverge from it")
         }
         let kept = try connection.show("max_slot_wal_keep_size")
         subject.note(
@@ -114,7 +116,8 @@ struct PrimaryCheck {
         _ report: inout CheckReport
     ) throws(ReplicationError) {
         guard try connection.show("in_hot_standby") == "off" else {
-            subject.note("synchronous_standby_names", .warning, "it is a standby: no commit waits for a safekeeper of it")
+            subject.note(
+                "synchronous_standby_names", .warning, "it is a standby: no commit waits for a safekeeper of it")
             return
         }
         let text = try connection.show("synchronous_standby_names")
@@ -133,7 +136,8 @@ struct PrimaryCheck {
             subject.fail(
                 "synchronous_standby_names",
                 CommandFailure(
-                    .configuration, "waits for \(standbys.count) of \(standbys.names.count) names: no commit ends"), &report)
+                    .configuration, "waits for \(standbys.count) of \(standbys.names.count) names: no commit ends"),
+                &report)
         }
         let commit = try connection.show("synchronous_commit")
         switch commit {
@@ -186,7 +190,8 @@ struct PrimaryCheck {
         guard ours[1] == "physical" else {
             subject.fail(
                 "slot",
-                CommandFailure(.configuration, "\(slot) is a logical slot", hint: "choose another one by --slot"), &report)
+                CommandFailure(.configuration, "\(slot) is a logical slot", hint: "choose another one by --slot"),
+                &report)
             return
         }
         guard ours[4] != "lost" else {

@@ -1,5 +1,6 @@
 public import CommandKit
 import ObjectStorage
+import ReplicationServer
 public import StorageURI
 
 /// What `safekeeper config` is about.
@@ -8,6 +9,32 @@ public enum SafekeeperPart: ConfiguredProgram {
     public static let callsPostgres = false
 
     public static func check(_ configuration: Configuration, isOffline: Bool, into report: inout CheckReport) async {
+        checkPort(configuration, &report)
+        await checkPrimary(configuration, isOffline, &report)
+    }
+
+    /// Who may take WAL, as far as files tell.
+    private static func checkPort(_ configuration: Configuration, _ report: inout CheckReport) {
+        var subject = CheckReport.Subject(name: "listen_pg")
+        do {
+            let address = try SafekeeperInstallation(configuration).listenAddress()
+            let access = try ReplicationAccess(configuration, address: address)
+            let server = try access.load()
+            subject.note("address", .ok, address.settingText)
+            if let warning = access.warning { subject.note("users", .warning, warning) }
+            if !server.trustsLoopback { subject.note("users", .ok, server.users.keys.sorted().joined(separator: ", ")) }
+            if let tls = server.tls { subject.note("certificate", .ok, tls.certificateFile) }
+            subject.verdict = server.trustsLoopback ? "whoever connects from this machine may" : "asks for passwords"
+        } catch {
+            subject.fail("access", CommandFailure(error), &report)
+            subject.verdict = "faulty"
+        }
+        report.add(subject)
+    }
+
+    private static func checkPrimary(
+        _ configuration: Configuration, _ isOffline: Bool, _ report: inout CheckReport
+    ) async {
         var subject = CheckReport.Subject(name: "primary")
         guard let source = configuration[Settings.walSource] else {
             subject.note("wal_source", .warning, "not set: give --wal-source to check one")

@@ -60,13 +60,13 @@ public struct SafekeeperStartCommand: AsyncParsableCommand {
             directory: installation.directory.path.string, name: SafekeeperInstallation.daemonName)
         defer { withExtendedLifetime(lock) {} }
         let place = try ArchivePlace.open(configuration, prefix: cluster.archivePrefix, of: cluster.identity)
-        let address = try installation.listenAddress()
+        let access = try ReplicationAccess(configuration, address: try installation.listenAddress())
+        if let warning = access.warning { logger.warning("\(warning)") }
         let service = try SafekeeperService(
             directory: installation.directory, identity: cluster.identity,
             settings: SafekeeperService.Settings(
                 source: try installation.source(),
-                server: ReplicationServerConfiguration(
-                    host: address.host == "*" ? "::" : address.host, port: Int(address.port), trustsLoopback: true),
+                server: try access.load(),
                 serverVersion: cluster.serverVersion, serverVersionNumber: cluster.serverVersionNumber,
                 archive: place.writer, workers: try configuration.required(Settings.workers),
                 offloadInterval: try configuration.required(Settings.offloadInterval)),
@@ -84,6 +84,9 @@ public struct SafekeeperStartCommand: AsyncParsableCommand {
                     signals,
                     onHangup: {
                         do { try output.reopen() } catch { logger.error("cannot open the log again: \(error)") }
+                        do { try service.reload(access.load()) } catch {
+                            logger.error("the replication port goes on as it was: \(CommandFailure(error).message)")
+                        }
                     })
             }
             group.addTask {

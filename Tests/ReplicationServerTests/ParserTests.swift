@@ -1,5 +1,6 @@
 import NIOCore
 import PostgresFormat
+import StorageURI
 import Testing
 
 @testable import ReplicationServer
@@ -82,5 +83,27 @@ struct ParserTests {
         }
         #expect(count == 20_000)  // the start-up packet, and all but the last
         #expect(decoder.capacity < 4096)
+    }
+}
+
+@Suite("lists of users")
+struct UserListTests {
+    private static let verifier =
+        "SCRAM-SHA-256$4096:AQIDBAUGBwgJCgsMDQ4PEA==$9t2OtQHdiF+sGkmvxzd7Hi+ISL4HOW14+pBYfophhH4=:"
+        + "SbiWpEMcfcjnNxGw9Eut0+SRxOwWdKxZetNUuq1jFUE="
+
+    @Test func whatPgbouncerTakes() throws {
+        let text = "; comment\n\n  \"a\" \"\(Self.verifier)\" more\r\n# another\n\"b \"\"c\"\"\"\t\"\(Self.verifier)\"\n"
+        #expect(try UserList.parse(Secret(text)).keys.sorted() == ["a", "b \"c\""])
+        #expect(try UserList.parse(Secret("")).isEmpty)
+    }
+
+    @Test(arguments: [
+        ("a \"b\"", 1), ("\n\"a\"", 2), ("\"a\" \"plain\"", 1), ("\"a\" \"md5aabb\"", 1), ("\"a\" \"open", 1),
+        ("\"\" \"\(verifier)\"", 1), ("\"a\" \"\(verifier)\"\n\"a\" \"\(verifier)\"", 2),
+    ])
+    func faults(_ text: String, _ line: Int) {
+        let fault = #expect(throws: UserList.Fault.self) { try UserList.parse(Secret(text)) }
+        #expect(fault?.line == line && fault?.description.contains("plain") == false)
     }
 }

@@ -115,6 +115,15 @@ public struct ServerOptions: SettingSource {
     @Option(name: .customLong(Settings.listenPG.optionName), help: Settings.listenPG.argumentHelp)
     public var listenPG: String?
 
+    @Option(name: .customLong(Settings.authFile.optionName), help: Settings.authFile.argumentHelp)
+    public var authFile: String?
+
+    @Option(name: .customLong(Settings.sslCertFile.optionName), help: Settings.sslCertFile.argumentHelp)
+    public var sslCertFile: String?
+
+    @Option(name: .customLong(Settings.sslKeyFile.optionName), help: Settings.sslKeyFile.argumentHelp)
+    public var sslKeyFile: String?
+
     @Option(name: .customLong(Settings.cacheSize.optionName), help: Settings.cacheSize.argumentHelp)
     public var cacheSize: String?
 
@@ -125,6 +134,8 @@ public struct ServerOptions: SettingSource {
     public var settings: [(key: String, text: String?)] {
         [
             (Settings.listenHTTP.key, listenHTTP), (Settings.listenPG.key, listenPG),
+            (Settings.authFile.key, authFile), (Settings.sslCertFile.key, sslCertFile),
+            (Settings.sslKeyFile.key, sslKeyFile),
             (Settings.cacheSize.key, cacheSize), (Settings.logFile.key, logFile),
         ]
     }

@@ -39,6 +39,16 @@ public enum Settings {
         "listen_pg", "Address for PostgreSQL's replication protocol; so far the safekeeper serves it",
         default: HostPort(host: "127.0.0.1", port: 6400),
         defaultWords: "127.0.0.1:6400, of a safekeeper 127.0.0.1:5454", example: "127.0.0.1:6400")
+    public static let authFile = Setting<LocalPath>(
+        "auth_file",
+        "File of those who may take WAL from listen_pg: a line each, \"name\" \"SCRAM-SHA-256$…\"; read again on SIGHUP",
+        defaultWords: "none: whoever connects from this machine may, and nobody else",
+        example: "/etc/zenith/users.txt")
+    public static let sslCertFile = Setting<LocalPath>(
+        "ssl_cert_file", "PEM file of the certificate that listen_pg shows; read again on SIGHUP",
+        defaultWords: "none: no TLS", example: "/etc/zenith/server.crt")
+    public static let sslKeyFile = Setting<LocalPath>(
+        "ssl_key_file", "PEM file of the certificate's key", example: "/etc/zenith/server.key")
     public static let workers = Setting<Int>(
         "workers", "Workers that pack, hash and transfer at the same time", default: processorCount(),
         defaultWords: "the number of processors", example: "4",
@@ -65,7 +75,7 @@ public enum Settings {
     /// In the order of the documentation and of the file.
     public static let all: [any SettingDeclaration] = [
         storageDest, timeline, snapshotInterval, snapshotWAL, walSource, name, slot, pgBin, pgUser, listenHTTP,
-        listenPG, workers,
+        listenPG, authFile, sslCertFile, sslKeyFile, workers,
         compressionLevel, walCompression, offloadInterval, cacheSize, logLevel, logFile,
     ]
 
