@@ -31,8 +31,8 @@ public enum UserList {
             guard let verifier = SCRAMVerifier(Secret(password)) else {
                 throw Fault(
                     line: index + 1,
-                    reason: "what stands behind \"\(printable(name))\" is not of SCRAM-SHA-256, as pg_authid.rolpassword holds "
-                        + "it")
+                    reason: "what stands behind \"\(printable(name))\" is not of SCRAM-SHA-256, as "
+                        + "pg_authid.rolpassword holds it")
             }
             guard users.updateValue(verifier, forKey: name) == nil else {
                 throw Fault(line: index + 1, reason: "\"\(printable(name))\" is there twice")

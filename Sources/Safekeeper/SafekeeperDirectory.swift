@@ -11,6 +11,8 @@ public struct SafekeeperDirectory: Sendable {
     /// Whose WAL it is.
     public var cluster: FilePath { path.appending("cluster.json") }
     public var slots: FilePath { path.appending("slots.json") }
+    /// Which of the WAL here the archive has.
+    public var offloaded: FilePath { path.appending("offloaded.json") }
     /// What was read back from storage for a consumer, and has a name for a moment only.
     public var fetched: FilePath { path.appending("fetched") }
     /// What the running daemon last said of itself, for `status`.

@@ -19,11 +19,13 @@ public final class SafekeeperService: Sendable {
         public var workers: Int
         /// How often the segment that is being written goes to the archive.
         public var offloadInterval: Duration
+        /// How much WAL may be here, as far as the archive has it, in bytes.
+        public var localWALBytes: Int
 
         public init(
             source: WALReceiver.Source, server: ReplicationServerConfiguration, serverVersion: String,
             serverVersionNumber: Int, archive: WALArchiveWriter?, workers: Int,
-            offloadInterval: Duration
+            offloadInterval: Duration, localWALBytes: Int
         ) {
             self.source = source
             self.server = server
@@ -32,6 +34,7 @@ public final class SafekeeperService: Sendable {
             self.archive = archive
             self.workers = workers
             self.offloadInterval = offloadInterval
+            self.localWALBytes = localWALBytes
         }
     }
 
@@ -40,6 +43,7 @@ public final class SafekeeperService: Sendable {
     private let server: ReplicationServer
     private let offloader: WALOffloader?
     private let slots: SlotTable
+    private let record: OffloadRecord?
     private let retention: WALRetention?
     private let offloadInterval: Duration
     private let logger: Logger
@@ -55,11 +59,19 @@ public final class SafekeeperService: Sendable {
             store: store, slots: slots, archive: settings.archive?.reader, serverVersion: settings.serverVersion,
             serverVersionNumber: settings.serverVersionNumber, fetchDirectory: directory.fetched.string)
         server = ReplicationServer(configuration: settings.server, source: source, logger: logger)
-        offloader = settings.archive.map { [store] archive in
-            WALOffloader(store: store, archive: archive, parallel: settings.workers, logger: logger)
+        let record = settings.archive.map {
+            OffloadRecord(file: directory.offloaded, archive: $0.reader.description)
         }
-        retention = offloader.map { [store, slots] offloader in
-            WALRetention(store: store, slots: slots, offloader: offloader, logger: logger)
+        offloader = settings.archive.flatMap { [store] archive in
+            record.map {
+                WALOffloader(store: store, archive: archive, record: $0, parallel: settings.workers, logger: logger)
+            }
+        }
+        self.record = record
+        retention = offloader.map { [store, slots, server] offloader in
+            WALRetention(
+                store: store, slots: slots, consumers: { server.consumers() }, offloader: offloader,
+                limitBytes: settings.localWALBytes, logger: logger)
         }
         offloadInterval = settings.offloadInterval
         self.logger = logger
@@ -112,9 +124,10 @@ public final class SafekeeperService: Sendable {
         while true {
             try await Task.sleep(for: Self.tidyingInterval)
             do {
-                try await BlockingWork.run { [slots, retention] _ in
+                try await BlockingWork.run { [slots, record, retention] _ in
                     try slots.save()
                     try retention?.removeUnneeded()
+                    try record?.save()
                 }
             } catch is CancellationError {
                 throw CancellationError()

@@ -40,9 +40,6 @@ final class SlotTable: Sendable {
     subscript(name: String) -> WALSlot? { state.withLock { $0.slots[name] } }
     var all: [String: WALSlot] { state.withLock(\.slots) }
 
-    /// What the slots hold the WAL from; nil where none holds any.
-    var oldest: LSN? { state.withLock { $0.slots.values.compactMap(\.restartLSN).min() } }
-
     func create(_ name: String, isTemporary: Bool, at position: WALPosition?) throws {
         try state.withLock { state in
             guard state.slots[name] == nil else { throw WALSourceError.slotExists }

@@ -24,16 +24,17 @@ final class WALOffloader: Sendable {
     private let logger: Logger
     private let current = Mutex(OffloadStatus())
     /// What the archive is known to have.
-    private let stored = Mutex<Set<WALFileName>>([])
+    private let stored: OffloadRecord
 
     /// How far the archive has the segment that is being written.
     private let unfinished = Mutex(LSN.invalid)
     /// Segments whose beginnings are in the archive, and to be taken away when they are full.
     private let begun = Mutex<Set<WALSegment>>([])
 
-    init(store: WALStore, archive: WALArchiveWriter, parallel: Int, logger: Logger) {
+    init(store: WALStore, archive: WALArchiveWriter, record: OffloadRecord, parallel: Int, logger: Logger) {
         self.store = store
         self.archive = archive
+        stored = record
         self.parallel = parallel
         self.logger = logger
     }
@@ -51,6 +52,7 @@ final class WALOffloader: Sendable {
         while true {
             let position = store.position
             do {
+                if let first = stored.recorded.min() { stored.confirm(try await archive.reader.names(from: first)) }
                 let isDone = try await offloadBatch()
                 pause = Self.firstPause
                 guard isDone else { continue }
@@ -134,7 +136,7 @@ final class WALOffloader: Sendable {
         await archive.offload(batch, parallel: parallel) { file, result in
             switch result {
             case .success:
-                stored.withLock { _ = $0.insert(file.name) }
+                stored.insert(file.name)
                 current.withLock {
                     $0.segmentCount += file.name.segment(size: store.identity.segmentSize) == nil ? 0 : 1
                 }
@@ -154,7 +156,7 @@ final class WALOffloader: Sendable {
     /// use without the timeline's history.
     private func waiting() throws -> [LocalWAL] {
         guard let position = store.position else { return [] }
-        let known = stored.withLock { $0 }
+        let known = stored.names
         var files: [LocalWAL] = []
         var timeline: TimelineID = 0
         for segment in try store.segments() {
@@ -183,7 +185,7 @@ final class WALOffloader: Sendable {
 
     private func advance() throws {
         guard let position = store.position else { return }
-        let known = stored.withLock { $0 }
+        let known = stored.names
         var offloaded = LSN.invalid
         for segment in try store.segments() where segment.timeline == position.timeline {
             guard known.contains(WALFileName(segment)) else { break }
@@ -194,9 +196,7 @@ final class WALOffloader: Sendable {
     }
 
     /// Forgets what is not here any more.
-    func forget(_ segments: [WALSegment]) {
-        stored.withLock { stored in for segment in segments { stored.remove(WALFileName(segment)) } }
-    }
+    func forget(_ segments: [WALSegment]) { stored.remove(segments.lazy.map { WALFileName($0) }) }
 
-    func has(_ segment: WALSegment) -> Bool { stored.withLock { $0.contains(WALFileName(segment)) } }
+    func has(_ segment: WALSegment) -> Bool { stored.contains(WALFileName(segment)) }
 }

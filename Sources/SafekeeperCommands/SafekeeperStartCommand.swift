@@ -69,7 +69,8 @@ public struct SafekeeperStartCommand: AsyncParsableCommand {
                 server: try access.load(),
                 serverVersion: cluster.serverVersion, serverVersionNumber: cluster.serverVersionNumber,
                 archive: place.writer, workers: try configuration.required(Settings.workers),
-                offloadInterval: try configuration.required(Settings.offloadInterval)),
+                offloadInterval: try configuration.required(Settings.offloadInterval),
+                localWALBytes: try configuration.required(Settings.localWALSize).bytes),
             logger: logger)
         if let position = service.store.position {
             logger.info(

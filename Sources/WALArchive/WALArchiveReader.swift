@@ -99,6 +99,15 @@ public struct WALArchiveReader: Sendable {
     /// Small enough for several transfers side by side; most segments come in one.
     static let pieceBytes = 4 << 20
 
+    /// The names of the files that lie there whole, in names' order from `first` on.
+    public func names(from first: WALFileName) async throws(ObjectStoreError) -> Set<WALFileName> {
+        var found: Set<WALFileName> = []
+        for try await info in store.listAll(prefix: prefix, after: ObjectKey(prefix + first.text)) {
+            if let object = object(info) { found.insert(object.name) }
+        }
+        return found
+    }
+
     /// All that lies under a name, whatever it is packed as. One short listing.
     func objects(named name: WALFileName) async throws(ObjectStoreError) -> [WALObject] {
         var found: [WALObject] = []

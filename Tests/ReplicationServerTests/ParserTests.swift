@@ -93,7 +93,8 @@ struct UserListTests {
         + "SbiWpEMcfcjnNxGw9Eut0+SRxOwWdKxZetNUuq1jFUE="
 
     @Test func whatPgbouncerTakes() throws {
-        let text = "; comment\n\n  \"a\" \"\(Self.verifier)\" more\r\n# another\n\"b \"\"c\"\"\"\t\"\(Self.verifier)\"\n"
+        let text =
+            "; comment\n\n  \"a\" \"\(Self.verifier)\" more\r\n# another\n\"b \"\"c\"\"\"\t\"\(Self.verifier)\"\n"
         #expect(try UserList.parse(Secret(text)).keys.sorted() == ["a", "b \"c\""])
         #expect(try UserList.parse(Secret("")).isEmpty)
     }

@@ -78,11 +78,14 @@ public struct ReceiverOptions: SettingSource {
     @Option(name: .customLong(Settings.offloadInterval.optionName), help: Settings.offloadInterval.argumentHelp)
     public var offloadInterval: String?
 
+    @Option(name: .customLong(Settings.localWALSize.optionName), help: Settings.localWALSize.argumentHelp)
+    public var localWALSize: String?
+
     public init() {}
     public var settings: [(key: String, text: String?)] {
         [
             (Settings.name.key, name), (Settings.slot.key, slot),
-            (Settings.offloadInterval.key, offloadInterval),
+            (Settings.offloadInterval.key, offloadInterval), (Settings.localWALSize.key, localWALSize),
         ]
     }
 }

@@ -62,6 +62,11 @@ public enum Settings {
     public static let offloadInterval = Setting<Duration>(
         "offload_interval", "Longest time for which WAL is on the safekeeper's disk alone", default: .seconds(60),
         check: { $0 < .seconds(1) ? "is less than 1s" : nil })
+    public static let localWALSize = Setting<ByteSize>(
+        "local_wal_size",
+        "Local disk space of a safekeeper for WAL that storage has; beyond it, what a slot holds is read back from there",
+        default: ByteSize(bytes: 16 << 30),
+        check: { $0.bytes < 16 << 20 ? "is less than 16MB" : nil })
     public static let cacheSize = Setting<ByteSize>(
         "cache_size", "Local disk space for frames fetched from storage", default: ByteSize(bytes: 1 << 30),
         check: { $0.bytes < 16 << 20 ? "is less than 16MB" : nil })
@@ -76,7 +81,7 @@ public enum Settings {
     public static let all: [any SettingDeclaration] = [
         storageDest, timeline, snapshotInterval, snapshotWAL, walSource, name, slot, pgBin, pgUser, listenHTTP,
         listenPG, authFile, sslCertFile, sslKeyFile, workers,
-        compressionLevel, walCompression, offloadInterval, cacheSize, logLevel, logFile,
+        compressionLevel, walCompression, offloadInterval, localWALSize, cacheSize, logLevel, logFile,
     ]
 
     /// Options that are used once and never saved; a file that has them is told so.
