@@ -1,8 +1,6 @@
 public import ArgumentParser
 public import CommandKit
 import Glibc
-import ObjectStorage
-import ReplicationClient
 import Safekeeper
 import SystemPackage
 import WALStore
@@ -40,25 +38,8 @@ public struct SafekeeperInitCommand: AsyncParsableCommand {
         }
         let source = try installation.source()
         let place = try await ArchivePlace.open(installation.configuration)
-        let connection = try ReplicationConnection(source.connectionInfo, applicationName: source.name)
-        let system = try connection.identifySystem()
-        let identity = ClusterIdentity(
-            systemIdentifier: system.identifier, segmentSize: try connection.walSegmentSize(),
-            major: connection.serverVersion / 10_000)
-        if let expected = place.systemIdentifier, expected != identity.systemIdentifier {
-            throw CommandFailure(
-                .failed,
-                "\(place.store.location) holds the cluster with system identifier \(expected), and "
-                    + "\(connection.address) is \(identity.systemIdentifier)",
-                hint: "give each cluster a prefix of its own")
-        }
-        let version = try connection.show("server_version")
-        do { try connection.createSlot(source.slot) } catch {
-            guard error.isDuplicate else { throw error }
-        }
-        for path in [directory.path, directory.wal, directory.fetched] {
-            try makeDirectory(path.string)
-        }
+        let primary = try FoundPrimary.find(source, expecting: place)
+        try installation.makeDirectories()
         // What was given in the environment counts there; the options are kept.
         var values: [String: String] = [:]
         for entry in installation.configuration.entries {
@@ -67,28 +48,15 @@ public struct SafekeeperInitCommand: AsyncParsableCommand {
         values[Settings.walSource.key] = source.connectionInfo
         values[Settings.storageDest.key] = try installation.configuration.required(Settings.storageDest).text
         try ConfigurationFile.write(values: values, directory: directory.path.string)
-        try installation.write(
-            SafekeeperInstallation.Cluster(
-                identity: identity, serverVersion: version, serverVersionNumber: connection.serverVersion,
-                archivePrefix: place.prefix))
+        try installation.write(primary, place)
         StandardOutput.line("initialized \(directory.path)")
         StandardOutput.line(
-            "  primary   \(connection.address), PostgreSQL \(identity.major), system identifier "
-                + "\(identity.systemIdentifier)")
+            "  primary   \(primary.address), PostgreSQL \(primary.identity.major), system identifier "
+                + "\(primary.identity.systemIdentifier)")
         StandardOutput.line("  slot      \(source.slot)")
         StandardOutput.line("  storage   \(place.description)")
         StandardOutput.line(
             "next: safekeeper start; then synchronous_standby_names = '\(source.name)' on the primary makes each commit "
                 + "wait for it")
-    }
-
-    /// With those above it.
-    private func makeDirectory(_ path: String) throws {
-        if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
-        if errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex {
-            try makeDirectory(String(path[..<slash]))
-            if mkdir(path, 0o700) == 0 { return }
-        }
-        throw CommandFailure(.failed, "cannot make the directory \(path): \(String(cString: strerror(errno)))")
     }
 }

@@ -1,6 +1,8 @@
 import CommandKit
 import FoundationEssentials
+import ObjectStorage
 import Safekeeper
+import Snapshots
 import SystemPackage
 import WALStore
 
@@ -49,10 +51,18 @@ struct SafekeeperInstallation {
         }
     }
 
-    func write(_ cluster: Cluster) throws {
+    /// Notes whose WAL is kept here, and where it goes: from then on this is a safekeeper's directory.
+    func write(_ primary: FoundPrimary, _ place: ArchivePlace) throws {
+        let cluster = Cluster(
+            identity: primary.identity, serverVersion: primary.version, serverVersionNumber: primary.versionNumber,
+            archivePrefix: place.prefix)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         try writeDurably(Array(try encoder.encode(cluster)), to: directory.cluster)
+    }
+
+    func makeDirectories() throws {
+        for path in [directory.wal, directory.fetched] { try Snapshots.makeDirectories(path) }
     }
 
     /// What the running daemon said last; nil where it has said nothing.
