@@ -20,6 +20,7 @@ struct ArchivePlace {
     let systemIdentifier: UInt64?
     /// As the repository tells; nil where nothing does.
     let segmentSize: Int?
+    let postgresMajor: Int?
     private let compression: WALCompression
 
     /// The place that was found before: nothing is asked of the storage.
@@ -28,7 +29,7 @@ struct ArchivePlace {
         ArchivePlace(
             kind: .plain, store: try Storages.open(configuration.required(Settings.storageDest).text, role: .wal),
             prefix: prefix, systemIdentifier: cluster.systemIdentifier, segmentSize: cluster.segmentSize,
-            compression: try compression(configuration))
+            postgresMajor: cluster.major, compression: try compression(configuration))
     }
 
     private static func compression(_ configuration: Configuration) throws -> WALCompression {
@@ -46,11 +47,12 @@ struct ArchivePlace {
             return ArchivePlace(
                 kind: .repository(timeline: name, id: id), store: store, prefix: "timelines/\(id)/wal_005/",
                 systemIdentifier: UInt64(repository.identity.systemIdentifier),
-                segmentSize: repository.identity.walSegmentBytes, compression: compression)
+                segmentSize: repository.identity.walSegmentBytes, postgresMajor: repository.identity.postgresMajor,
+                compression: compression)
         } catch RepositoryError.absent {
             return ArchivePlace(
                 kind: .plain, store: store, prefix: "wal_005/", systemIdentifier: nil, segmentSize: nil,
-                compression: compression)
+                postgresMajor: nil, compression: compression)
         }
     }
 

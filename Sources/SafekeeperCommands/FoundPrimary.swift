@@ -37,4 +37,14 @@ struct FoundPrimary {
         }
         return found
     }
+
+    /// What a repository tells of a primary that is not there yet; nil where there is no repository.
+    static func expected(by place: ArchivePlace) -> FoundPrimary? {
+        guard let systemIdentifier = place.systemIdentifier, let segmentSize = place.segmentSize,
+            let major = place.postgresMajor
+        else { return nil }
+        return FoundPrimary(
+            identity: ClusterIdentity(systemIdentifier: systemIdentifier, segmentSize: segmentSize, major: major),
+            version: "\(major)", versionNumber: major * 10_000, address: "")
+    }
 }

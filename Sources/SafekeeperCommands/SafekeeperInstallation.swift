@@ -29,9 +29,10 @@ struct SafekeeperInstallation {
         self.init(try Configuration.load(directory: common.directory, options: [common] + options))
     }
 
-    init(_ configuration: Configuration) {
+    /// - Parameter directory: Nil: where the configuration is.
+    init(_ configuration: Configuration, directory: SafekeeperDirectory? = nil) {
         self.configuration = configuration
-        directory = SafekeeperDirectory(FilePath(configuration.directory))
+        self.directory = directory ?? SafekeeperDirectory(FilePath(configuration.directory))
     }
 
     var logFile: String {
