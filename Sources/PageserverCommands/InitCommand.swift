@@ -40,9 +40,13 @@ public struct InitCommand: AsyncParsableCommand {
 
     public init() {}
 
-    public func run() async throws {
-        let options: [any SettingSource] = [storage, postgres, walSource, ingest, effort, server]
-        let installation = try Installation(common, options)
+    public var options: [any SettingSource] { [storage, postgres, walSource, ingest, effort, server] }
+
+    public func run() async throws { try await initialize() }
+
+    /// - Parameter further: Options of the program that are not the pageserver's, to be kept as well.
+    public func initialize(_ further: [any SettingSource] = []) async throws {
+        let installation = try Installation(common, options + further)
         try source.validateFormat()
         guard !installation.configuration.hasFile else {
             throw CommandFailure(

@@ -1,7 +1,7 @@
 public import ArgumentParser
 public import CommandKit
 import Glibc
-import Logging
+public import Logging
 import ObjectStorage
 import PageStore
 import Snapshots
@@ -35,9 +35,19 @@ public struct StartCommand: AsyncParsableCommand {
 
     public init() {}
 
+    public var options: [any SettingSource] { [storage, postgres, walSource, ingest, effort, server] }
+
     public func run() async throws {
-        var installation = try Installation(common, [storage, postgres, walSource, ingest, effort, server])
-        if !installation.configuration.hasFile, storage.storageDest != nil {
+        try await initialization?.initialize()
+        try await start()
+    }
+
+    /// What is to be done first, where the directory is new.
+    public var initialization: InitCommand? {
+        get throws {
+            guard storage.storageDest != nil, try !Installation(common, options).configuration.hasFile else {
+                return nil
+            }
             var initialize = InitCommand()
             initialize.common = common
             initialize.storage = storage
@@ -49,12 +59,16 @@ public struct StartCommand: AsyncParsableCommand {
             initialize.server = server
             initialize.allowCorruptPages = false
             initialize.label = nil
-            try await initialize.run()
-            installation = try Installation(common, [storage, postgres, walSource, ingest, effort, server])
+            return initialize
         }
+    }
+
+    /// - Parameter companion: Runs beside the pageserver, in the process that serves, until its task is cancelled.
+    public func start(beside companion: (@Sendable (Logger) async throws -> Void)? = nil) async throws {
+        let installation = try Installation(common, options)
         try installation.requireInitialized()
         if foreground {
-            try await serve(installation)
+            try await serve(installation, companion)
         } else {
             try startDaemon(installation)
         }
@@ -71,7 +85,9 @@ public struct StartCommand: AsyncParsableCommand {
         StandardOutput.line("started (pid \(pid)); log: \(installation.logFile)")
     }
 
-    private func serve(_ installation: Installation) async throws {
+    private func serve(
+        _ installation: Installation, _ companion: (@Sendable (Logger) async throws -> Void)?
+    ) async throws {
         let output: LogOutput =
             Readiness.shared.isAwaited ? try LogOutput(path: installation.logFile) : .standardError
         startLog(level: try installation.configuration.required(Settings.logLevel), to: output)
@@ -95,6 +111,7 @@ public struct StartCommand: AsyncParsableCommand {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await pageserver.run(started) }
+                if let companion { group.addTask { try await companion(logger) } }
                 group.addTask {
                     await awaitTermination(
                         signals,

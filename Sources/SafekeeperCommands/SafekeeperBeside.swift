@@ -80,6 +80,11 @@ public struct SafekeeperBeside: Sendable {
         return (try Daemon.start(arguments: arguments, logFile: installation.logFile), installation.logFile)
     }
 
+    /// Serves, as the process that `start` has made.
+    public func serve() async throws {
+        try await SafekeeperStartCommand.serve(installation, try installation.cluster())
+    }
+
     public var pid: Int32? { PidFile.holder(directory: directory, name: SafekeeperInstallation.daemonName) }
 
     private static let interval = Duration.seconds(1)
@@ -88,12 +93,18 @@ public struct SafekeeperBeside: Sendable {
     /// Starts it again whenever it has ended, until the task is cancelled.
     public func keepRunning(_ arguments: [String], logger: Logger) async throws {
         var pause = Self.interval
+        var child: Int32?
         while true {
             try await Task.sleep(for: pause)
             do {
+                // The last one that was started from here is to be collected.
+                if let child, pid == nil { waitpid(child, nil, WNOHANG) }
                 let started = try await BlockingWork.run { _ in try start(arguments) }
                 pause = Self.interval
-                if let started { logger.error("the safekeeper had ended; started again (pid \(started.pid))") }
+                if let started {
+                    child = started.pid
+                    logger.error("the safekeeper had ended; started again (pid \(started.pid))")
+                }
             } catch is CancellationError {
                 throw CancellationError()
             } catch {

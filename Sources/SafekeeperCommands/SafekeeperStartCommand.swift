@@ -37,7 +37,7 @@ public struct SafekeeperStartCommand: AsyncParsableCommand {
         let installation = try SafekeeperInstallation(common, [walSource, receiver, storage, archive, effort, server])
         let cluster = try installation.cluster()
         if foreground {
-            try await serve(installation, cluster)
+            try await Self.serve(installation, cluster)
         } else {
             let directory = installation.directory.path.string
             if let pid = PidFile.holder(directory: directory, name: SafekeeperInstallation.daemonName) {
@@ -50,7 +50,7 @@ public struct SafekeeperStartCommand: AsyncParsableCommand {
         }
     }
 
-    private func serve(_ installation: SafekeeperInstallation, _ cluster: SafekeeperInstallation.Cluster) async throws {
+    static func serve(_ installation: SafekeeperInstallation, _ cluster: SafekeeperInstallation.Cluster) async throws {
         let configuration = installation.configuration
         let output: LogOutput =
             Readiness.shared.isAwaited ? try LogOutput(path: installation.logFile) : .standardError

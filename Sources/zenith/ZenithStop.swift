@@ -1,0 +1,22 @@
+import ArgumentParser
+import CommandKit
+import PageserverCommands
+import SafekeeperCommands
+
+/// `zenith stop`: both daemons.
+struct ZenithStop: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stop", abstract: "Stop the pageserver, and the safekeeper beside it.",
+        discussion: StopCommand.configuration.discussion)
+
+    @OptionGroup var pageserver: StopCommand
+
+    func run() async throws {
+        // First the one that would start the other again.
+        try await pageserver.run()
+        let configuration = try Configuration.load(directory: pageserver.common.directory)
+        guard let safekeeper = SafekeeperBeside(configuration) else { return }
+        let wasRunning = try safekeeper.stop(Daemon.StopMode(option: pageserver.mode))
+        if wasRunning { StandardOutput.line("stopped the safekeeper") }
+    }
+}
