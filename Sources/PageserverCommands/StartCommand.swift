@@ -5,6 +5,7 @@ import Logging
 import ObjectStorage
 import PageStore
 import Snapshots
+import StatusServer
 import SystemPackage
 
 /// `start`: runs the pageserver, as a daemon unless told otherwise.
@@ -83,6 +84,25 @@ public struct StartCommand: AsyncParsableCommand {
             directory: installation.directory, store: store,
             timelineName: installation.configuration[Settings.timeline],
             owner: "\(hostName()) pid \(getpid())", pid: getpid(), logger: logger)
+        let pages = StatusPages(
+            status: {
+                try jsonText(
+                    PageserverReport(
+                        directory: installation.directory.path.string, running: true, pid: getpid(),
+                        pageserver: await pageserver.status))
+            },
+            metrics: { await pageserver.status.metrics })
+        try await withStatusServer(
+            installation.configuration, Settings.listenHTTP, pages: pages, logger: logger
+        ) {
+            try await run(pageserver, store, output, logger)
+        }
+        logger.info("stopped")
+    }
+
+    private func run(
+        _ pageserver: Pageserver, _ store: any ObjectStore, _ output: LogOutput, _ logger: Logger
+    ) async throws {
         let started = try await pageserver.start()
         // Known only now: the generation was claimed by it.
         if !store.createsAtomically {
@@ -116,7 +136,6 @@ public struct StartCommand: AsyncParsableCommand {
             throw error
         }
         await pageserver.finish(error: nil)
-        logger.info("stopped")
     }
 }
 

@@ -19,14 +19,6 @@ public struct StatusCommand: AsyncParsableCommand {
 
     public init() {}
 
-    private struct Report: Encodable {
-        let directory: String
-        let running: Bool
-        let pid: Int32?
-        /// What the daemon said last, also when it is gone.
-        let pageserver: PageserverStatus?
-    }
-
     public func run() async throws {
         let installation = try Installation(common)
         try installation.requireInitialized()
@@ -35,7 +27,7 @@ public struct StatusCommand: AsyncParsableCommand {
         let status = PageserverStatus.read(directory.status)
         if output.json {
             try printJSON(
-                Report(directory: directory.path.string, running: pid != nil, pid: pid, pageserver: status))
+                PageserverReport(directory: directory.path.string, running: pid != nil, pid: pid, pageserver: status))
         } else {
             StandardOutput.line(pid.map { "running (pid \($0))" } ?? "not running")
             if let status { describe(status, isRunning: pid != nil) }
@@ -55,4 +47,13 @@ public struct StatusCommand: AsyncParsableCommand {
         }
         if let error = status.lastError { StandardOutput.line("  error     \(error)") }
     }
+}
+
+/// What `status --json` prints, and a running daemon answers.
+struct PageserverReport: Encodable {
+    let directory: String
+    let running: Bool
+    let pid: Int32?
+    /// What the daemon said last, also when it is gone.
+    let pageserver: PageserverStatus?
 }

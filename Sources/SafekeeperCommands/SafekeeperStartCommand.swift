@@ -3,8 +3,10 @@ public import CommandKit
 import FoundationEssentials
 import Glibc
 import Logging
+import ObjectStorage
 import ReplicationServer
 import Safekeeper
+import StatusServer
 import SystemPackage
 import WALStore
 
@@ -27,7 +29,7 @@ public struct SafekeeperStartCommand: AsyncParsableCommand {
     @OptionGroup public var storage: StorageOptions
     @OptionGroup public var archive: ArchiveOptions
     @OptionGroup public var effort: EffortOptions
-    @OptionGroup public var server: ServerOptions
+    @OptionGroup public var server: SafekeeperServerOptions
     @Flag(help: "Stay in the foreground, and log to standard error.")
     public var foreground = false
 
@@ -60,13 +62,13 @@ public struct SafekeeperStartCommand: AsyncParsableCommand {
             directory: installation.directory.path.string, name: SafekeeperInstallation.daemonName)
         defer { withExtendedLifetime(lock) {} }
         let place = try ArchivePlace.open(configuration, prefix: cluster.archivePrefix, of: cluster.identity)
-        let address = try installation.listenAddress()
+        let address = try configuration.required(Settings.safekeeperListenPG)
         let service = try SafekeeperService(
             directory: installation.directory, identity: cluster.identity,
             settings: SafekeeperService.Settings(
                 source: try installation.source(),
                 server: ReplicationServerConfiguration(
-                    host: address.host == "*" ? "::" : address.host, port: Int(address.port), trustsLoopback: true),
+                    host: address.bindingHost, port: Int(address.port), trustsLoopback: true),
                 serverVersion: cluster.serverVersion, serverVersionNumber: cluster.serverVersionNumber,
                 archive: place.writer, workers: try configuration.required(Settings.workers),
                 offloadInterval: try configuration.required(Settings.offloadInterval)),
@@ -75,8 +77,31 @@ public struct SafekeeperStartCommand: AsyncParsableCommand {
             logger.info(
                 "WAL on disk", metadata: ["end": "\(position.flushed)", "timeline": "\(position.timeline)"])
         }
+        warnOfOtherAddresses(configuration, logger)
+        let pages = StatusPages(
+            status: {
+                try jsonText(
+                    SafekeeperReport(
+                        directory: installation.directory.path.string, running: true, pid: getpid(),
+                        safekeeper: try await currentStatus(of: service)))
+            },
+            metrics: { try await currentStatus(of: service).metrics })
         let signals = daemonSignals()  // before anybody is told that one may be sent
-        let statusFile = installation.directory.status
+        do {
+            try await withStatusServer(configuration, Settings.safekeeperListenHTTP, pages: pages, logger: logger) {
+                try await run(service, signals, statusFile: installation.directory.status.string, output, logger)
+            }
+        } catch let error as ReplicationServer.ListenError {
+            throw CommandFailure.cannotListen(
+                on: address, code: error.code, reason: error.description, setting: Settings.safekeeperListenPG)
+        }
+        logger.info("stopped")
+    }
+
+    private func run(
+        _ service: SafekeeperService, _ signals: AsyncStream<DaemonSignal>, statusFile: String, _ output: LogOutput,
+        _ logger: Logger
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await service.run() }
             group.addTask {
@@ -90,8 +115,8 @@ public struct SafekeeperStartCommand: AsyncParsableCommand {
                 _ = try await service.awaitListening()
                 Readiness.shared.ready()
                 while true {
-                    writeSmallFile(
-                        statusFile.string, String(decoding: try JSONEncoder().encode(service.status), as: UTF8.self))
+                    let status = try await currentStatus(of: service)
+                    writeSmallFile(statusFile, String(decoding: try JSONEncoder().encode(status), as: UTF8.self))
                     try await Task.sleep(for: .seconds(1))
                 }
             }
@@ -104,8 +129,32 @@ public struct SafekeeperStartCommand: AsyncParsableCommand {
                 } catch { continue }  // interrupted, as asked
             }
         }
-        logger.info("stopped")
     }
+
+    /// In a file for both daemons these are the pageserver's; in a safekeeper's own they are taken for its own easily.
+    private func warnOfOtherAddresses(_ configuration: Configuration, _ logger: Logger) {
+        let pairs: [(any SettingDeclaration, any SettingDeclaration)] = [
+            (Settings.listenHTTP, Settings.safekeeperListenHTTP), (Settings.listenPG, Settings.safekeeperListenPG),
+        ]
+        for (other, own) in pairs
+        where configuration.entry(other).origin != .standard && configuration.entry(own).origin == .standard {
+            logger.warning("\(other.key) is the pageserver's; a safekeeper listens on \(own.key)")
+        }
+    }
+}
+
+/// It looks at the disk.
+private func currentStatus(of service: SafekeeperService) async throws -> SafekeeperStatus {
+    try await BlockingWork.run { _ in try service.status }
+}
+
+/// What `status --json` prints, and a running daemon answers.
+private struct SafekeeperReport: Encodable {
+    let directory: String
+    let running: Bool
+    let pid: Int32?
+    /// What the daemon said last, also when it is gone.
+    let safekeeper: SafekeeperStatus?
 }
 
 /// `safekeeper stop`: ends the daemon.
@@ -147,14 +196,6 @@ public struct SafekeeperStatusCommand: AsyncParsableCommand {
 
     public init() {}
 
-    private struct Report: Encodable {
-        let directory: String
-        let running: Bool
-        let pid: Int32?
-        /// What the daemon said last, also when it is gone.
-        let safekeeper: SafekeeperStatus?
-    }
-
     public func run() async throws {
         let installation = try SafekeeperInstallation(common)
         _ = try installation.cluster()
@@ -162,7 +203,7 @@ public struct SafekeeperStatusCommand: AsyncParsableCommand {
         let pid = PidFile.holder(directory: directory, name: SafekeeperInstallation.daemonName)
         let status = installation.lastStatus()
         if output.json {
-            try printJSON(Report(directory: directory, running: pid != nil, pid: pid, safekeeper: status))
+            try printJSON(SafekeeperReport(directory: directory, running: pid != nil, pid: pid, safekeeper: status))
         } else {
             StandardOutput.line(pid.map { "running (pid \($0))" } ?? "not running")
             if let status { describe(status, isRunning: pid != nil) }
@@ -177,7 +218,8 @@ public struct SafekeeperStatusCommand: AsyncParsableCommand {
         }
         let timeline = status.timeline.map { " (timeline \($0))" } ?? ""
         StandardOutput.line("  flushed    \(status.flushed ?? "nothing yet")\(timeline)")
-        StandardOutput.line("  lag        \(describeBytes(Int(clamping: status.lagBytes)))")
+        let lag = status.lagSeconds > 0 ? ", for \(Int(status.lagSeconds.rounded(.up))) s" : ""
+        StandardOutput.line("  lag        \(describeBytes(Int(clamping: status.lagBytes)))\(lag)")
         StandardOutput.line("  offloaded  \(status.offloaded ?? "nothing")")
         if let error = status.offloadError { StandardOutput.line("  offload    \(error)") }
         for consumer in status.consumers {

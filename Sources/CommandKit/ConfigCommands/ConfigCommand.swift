@@ -3,6 +3,8 @@ public import StorageURI
 
 /// Which part of an installation a program is about, as far as its configuration goes.
 public protocol ConfiguredProgram: Sendable {
+    /// Its options for what a daemon listens on.
+    associatedtype Server: SettingSource
     /// The roles in which it uses `storage_dest`.
     static var storageRoles: [StorageRole] { get }
     /// Whether it calls PostgreSQL's programs.
@@ -11,16 +13,19 @@ public protocol ConfiguredProgram: Sendable {
 
 /// `zenith`: the whole of it.
 public enum WholeInstallation: ConfiguredProgram {
+    public typealias Server = ServerOptions
     public static let storageRoles = [StorageRole.storage, .wal]
     public static let callsPostgres = true
 }
 
 public enum PageserverPart: ConfiguredProgram {
+    public typealias Server = ServerOptions
     public static let storageRoles = [StorageRole.storage]
     public static let callsPostgres = true
 }
 
 public enum SafekeeperPart: ConfiguredProgram {
+    public typealias Server = SafekeeperServerOptions
     public static let storageRoles = [StorageRole.wal]
     public static let callsPostgres = false
 }
@@ -37,7 +42,7 @@ public struct ConfigCommand<Program: ConfiguredProgram>: ParsableCommand {
 }
 
 /// The options that both take: everything that can be configured, so that it can be tried before it is written down.
-struct ConfigOptions: ParsableArguments {
+struct ConfigOptions<Program: ConfiguredProgram>: ParsableArguments {
     @OptionGroup var common: CommonOptions
     @OptionGroup var storage: StorageOptions
     @OptionGroup var walSource: WALSourceOptions
@@ -46,7 +51,7 @@ struct ConfigOptions: ParsableArguments {
     @OptionGroup var postgres: PostgresOptions
     @OptionGroup var effort: EffortOptions
     @OptionGroup var wal: WALOptions
-    @OptionGroup var server: ServerOptions
+    @OptionGroup var server: Program.Server
 
     @Option(
         name: .customLong("snapshot-path"),

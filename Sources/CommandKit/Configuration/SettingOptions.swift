@@ -115,6 +115,13 @@ public struct ServerOptions: SettingSource {
     @Option(name: .customLong(Settings.listenPG.optionName), help: Settings.listenPG.argumentHelp)
     public var listenPG: String?
 
+    @Option(
+        name: .customLong(Settings.safekeeperListenHTTP.optionName), help: Settings.safekeeperListenHTTP.argumentHelp)
+    public var safekeeperListenHTTP: String?
+
+    @Option(name: .customLong(Settings.safekeeperListenPG.optionName), help: Settings.safekeeperListenPG.argumentHelp)
+    public var safekeeperListenPG: String?
+
     @Option(name: .customLong(Settings.cacheSize.optionName), help: Settings.cacheSize.argumentHelp)
     public var cacheSize: String?
 
@@ -125,6 +132,35 @@ public struct ServerOptions: SettingSource {
     public var settings: [(key: String, text: String?)] {
         [
             (Settings.listenHTTP.key, listenHTTP), (Settings.listenPG.key, listenPG),
+            (Settings.safekeeperListenHTTP.key, safekeeperListenHTTP),
+            (Settings.safekeeperListenPG.key, safekeeperListenPG),
+            (Settings.cacheSize.key, cacheSize), (Settings.logFile.key, logFile),
+        ]
+    }
+}
+
+/// The same for the program `safekeeper`, where `--listen-http` and `--listen-pg` are its own addresses.
+public struct SafekeeperServerOptions: SettingSource {
+    @Option(
+        name: [.customLong("listen-http"), .customLong(Settings.safekeeperListenHTTP.optionName)],
+        help: Settings.safekeeperListenHTTP.argumentHelp)
+    public var listenHTTP: String?
+
+    @Option(
+        name: [.customLong("listen-pg"), .customLong(Settings.safekeeperListenPG.optionName)],
+        help: Settings.safekeeperListenPG.argumentHelp)
+    public var listenPG: String?
+
+    @Option(name: .customLong(Settings.cacheSize.optionName), help: Settings.cacheSize.argumentHelp)
+    public var cacheSize: String?
+
+    @Option(name: .customLong(Settings.logFile.optionName), help: Settings.logFile.argumentHelp)
+    public var logFile: String?
+
+    public init() {}
+    public var settings: [(key: String, text: String?)] {
+        [
+            (Settings.safekeeperListenHTTP.key, listenHTTP), (Settings.safekeeperListenPG.key, listenPG),
             (Settings.cacheSize.key, cacheSize), (Settings.logFile.key, logFile),
         ]
     }
