@@ -16,6 +16,10 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
 ]
 let systemPackage = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let hummingbird: [Target.Dependency] = [
+    .product(name: "HummingbirdCore", package: "hummingbird"),
+    .product(name: "HTTPTypes", package: "swift-http-types"),
+]
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 /// A library of `Sources/`, with every strict setting on.
@@ -43,10 +47,12 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -98,20 +104,27 @@ let package = Package(
                 logging, systemPackage,
             ]),
 
+        library("StatusServer", [logging] + hummingbird + nio),
+
         // The executables.
         library(
             "CommandKit",
-            ["Snapshots", "StorageURI", "ObjectStorage", "CProcess", argumentParser, logging, systemPackage]),
+            [
+                "Snapshots", "StorageURI", "ObjectStorage", "StatusServer", "CProcess", argumentParser, logging,
+                systemPackage,
+            ]),
         library(
             "PageserverCommands",
             [
-                "CommandKit", "PageStore", "Interchange", "Snapshots", "ObjectStorage", "StorageURI", "PostgresFormat",
+                "CommandKit", "StatusServer", "PageStore", "Interchange", "Snapshots", "ObjectStorage", "StorageURI",
+                "PostgresFormat",
                 argumentParser, logging, systemPackage,
             ]),
         library(
             "SafekeeperCommands",
             [
-                "CommandKit", "Safekeeper", "ReplicationClient", "ReplicationServer", "WALStore", "WALArchive",
+                "CommandKit", "StatusServer", "Safekeeper", "ReplicationClient", "ReplicationServer", "WALStore",
+                "WALArchive",
                 "Snapshots", "ObjectStorage", "StorageURI", "PostgresFormat", "Digests", argumentParser, logging,
                 systemPackage,
             ]),
@@ -131,6 +144,7 @@ let package = Package(
         tests("WALArchive", ["WALArchive", "ObjectStorage", "PostgresFormat"]),
         tests("Interchange", ["Interchange", "Snapshots", "ObjectStorage", "PostgresFormat"]),
         tests("ReplicationServer", ["ReplicationServer", "PostgresFormat", "Digests", "StorageURI", logging] + nio),
+        tests("StatusServer", ["StatusServer", logging] + nio),
         tests("CommandKit", ["CommandKit", "StorageURI", "ObjectStorage", argumentParser, logging, systemPackage]),
         tests("EndToEnd", [], exclude: ["reader.py"]),
     ],

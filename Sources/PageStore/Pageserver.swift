@@ -12,7 +12,8 @@ public actor Pageserver {
     private let timelineName: String?
     private let owner: String
     private let logger: Logger
-    private var status: PageserverStatus
+    /// How it is now.
+    public private(set) var status: PageserverStatus
 
     /// - Parameters:
     ///   - timelineName: Name or id; nil for the main one.
@@ -75,6 +76,9 @@ public actor Pageserver {
         status.generation = generation
         status.systemIdentifier = repository.identity.systemIdentifier
         status.postgresMajor = repository.identity.postgresMajor
+        status.newestSnapshotLSN = latest.endLSN.description
+        status.unpushedBytes = unpushed.reduce(0) { $0 + $1.storedBytes }
+        status.pushFailures = 0
         status.state = unpushed.isEmpty ? "idle" : "pushing"
         show(stored.max(by: SnapshotName.precedes))
         try status.write(to: directory.status)
@@ -126,6 +130,7 @@ public actor Pageserver {
                     "push failed; trying again",
                     metadata: ["snapshot": "\(manifest.name)", "error": "\(error)", "wait": "\(wait)"])
                 status.state = "retrying"
+                status.pushFailures = (status.pushFailures ?? 0) + 1
                 status.lastError = "\(error)"
                 try status.write(to: directory.status)
                 try await Task.sleep(for: wait)
@@ -147,6 +152,7 @@ public actor Pageserver {
         try directory.snapshots.markPushed(manifest.name)
         logger.info("pushed", metadata: ["snapshot": "\(manifest.name)"])
         (status.pushing, status.pushedBytes, status.pushBytes, status.lastError) = (nil, nil, nil, nil)
+        status.unpushedBytes = (status.unpushedBytes ?? 0) - manifest.storedBytes
         show(manifest.name)
         try status.write(to: directory.status)
     }

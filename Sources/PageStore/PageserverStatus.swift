@@ -4,6 +4,9 @@ public import SystemPackage
 
 /// What a pageserver says of itself. A documented contract: fields are only ever added.
 public struct PageserverStatus: Codable, Sendable, Equatable {
+    /// All that `state` can be.
+    public static let states = ["starting", "pushing", "idle", "retrying", "stopped"]
+
     /// `starting`, `pushing`, `idle`, `retrying`, `stopped`.
     public var state: String
     public var pid: Int32
@@ -16,6 +19,12 @@ public struct PageserverStatus: Codable, Sendable, Equatable {
     /// The newest snapshot in storage.
     public var latestSnapshot: String?
     public var latestSnapshotLSN: String?
+    /// The newest snapshot wherever it is: in storage, or on the local disk alone so far.
+    public var newestSnapshotLSN: String?
+    /// What the snapshots take that are on the local disk alone, one that is on its way included.
+    public var unpushedBytes: Int?
+    /// Pushes that did not work, since the start.
+    public var pushFailures: Int?
     /// The snapshot on its way to storage, and how far it is.
     public var pushing: String?
     public var pushedBytes: Int?
@@ -36,6 +45,9 @@ public struct PageserverStatus: Codable, Sendable, Equatable {
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         try writeDurably(Array(encoder.encode(self)) + [UInt8(ascii: "\n")], to: path)
     }
+
+    /// What is left to bring into storage.
+    public var bytesLeft: Int { max(0, (unpushedBytes ?? 0) - (pushedBytes ?? 0)) }
 
     /// Nil when there is none, or it does not read.
     public static func read(_ path: FilePath) -> PageserverStatus? {

@@ -5,6 +5,7 @@ public import Logging
 import ObjectStorage
 import PageStore
 import Snapshots
+import StatusServer
 import SystemPackage
 
 /// `start`: runs the pageserver, as a daemon unless told otherwise.
@@ -63,8 +64,10 @@ public struct StartCommand: AsyncParsableCommand {
         }
     }
 
-    /// - Parameter companion: Runs beside the pageserver, in the process that serves, until its task is cancelled.
-    public func start(beside companion: (@Sendable (Logger) async throws -> Void)? = nil) async throws {
+    /// What runs beside the pageserver, in the process that serves, until its task is cancelled.
+    public typealias Companion = @Sendable (Logger) async throws -> Void
+
+    public func start(beside companion: Companion? = nil) async throws {
         let installation = try Installation(common, options)
         try installation.requireInitialized()
         if foreground {
@@ -85,9 +88,7 @@ public struct StartCommand: AsyncParsableCommand {
         StandardOutput.line("started (pid \(pid)); log: \(installation.logFile)")
     }
 
-    private func serve(
-        _ installation: Installation, _ companion: (@Sendable (Logger) async throws -> Void)?
-    ) async throws {
+    private func serve(_ installation: Installation, _ companion: Companion?) async throws {
         let output: LogOutput =
             Readiness.shared.isAwaited ? try LogOutput(path: installation.logFile) : .standardError
         startLog(level: try installation.configuration.required(Settings.logLevel), to: output)
@@ -99,6 +100,26 @@ public struct StartCommand: AsyncParsableCommand {
             directory: installation.directory, store: store,
             timelineName: installation.configuration[Settings.timeline],
             owner: "\(hostName()) pid \(getpid())", pid: getpid(), logger: logger)
+        let pages = StatusPages(
+            status: {
+                try jsonText(
+                    PageserverReport(
+                        directory: installation.directory.path.string, running: true, pid: getpid(),
+                        pageserver: await pageserver.status))
+            },
+            metrics: { await pageserver.status.metrics })
+        try await withStatusServer(
+            installation.configuration, Settings.listenHTTP, pages: pages, logger: logger
+        ) {
+            try await run(pageserver, store, companion, output, logger)
+        }
+        logger.info("stopped")
+    }
+
+    private func run(
+        _ pageserver: Pageserver, _ store: any ObjectStore, _ companion: Companion?, _ output: LogOutput,
+        _ logger: Logger
+    ) async throws {
         let started = try await pageserver.start()
         // Known only now: the generation was claimed by it.
         if !store.createsAtomically {
@@ -109,31 +130,18 @@ public struct StartCommand: AsyncParsableCommand {
         let signals = daemonSignals()  // before anybody is told that one may be sent
         Readiness.shared.ready()
         do {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await pageserver.run(started) }
-                if let companion { group.addTask { try await companion(logger) } }
-                group.addTask {
-                    await awaitTermination(
-                        signals,
-                        onHangup: {
-                            do { try output.reopen() } catch { logger.error("cannot open the log again: \(error)") }
-                        })
-                }
-                try await group.next()  // the first to end ends the other
-                Readiness.shared.stopping()
-                group.cancelAll()
-                while true {
-                    do {
-                        guard try await group.next() != nil else { break }
-                    } catch { continue }  // interrupted, as asked
-                }
-            }
+            var works: [@Sendable () async throws -> Void] = [{ try await pageserver.run(started) }]
+            if let companion { works.append { try await companion(logger) } }
+            try await work(
+                until: signals,
+                onHangup: {
+                    do { try output.reopen() } catch { logger.error("cannot open the log again: \(error)") }
+                }, works)
         } catch {
             await pageserver.finish(error: error)
             throw error
         }
         await pageserver.finish(error: nil)
-        logger.info("stopped")
     }
 }
 

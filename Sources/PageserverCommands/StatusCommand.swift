@@ -19,33 +19,41 @@ public struct StatusCommand: AsyncParsableCommand {
 
     public init() {}
 
-    private struct Report: Encodable {
-        let directory: String
-        let running: Bool
-        let pid: Int32?
-        /// What the daemon said last, also when it is gone.
-        let pageserver: PageserverStatus?
+    public func run() async throws {
+        let report = try report()
+        if output.json { try printJSON(report) } else { report.describe() }
+        if !report.running { throw ExitCode(ExitStatus.failed.rawValue) }
     }
 
-    public func run() async throws {
+    /// - Throws: When `init` has not been run here.
+    public func report() throws -> PageserverReport {
         let installation = try Installation(common)
         try installation.requireInitialized()
         let directory = installation.directory
         let pid = PidFile.holder(directory: directory.path.string, name: Installation.daemonName)
-        let status = PageserverStatus.read(directory.status)
-        if output.json {
-            try printJSON(
-                Report(directory: directory.path.string, running: pid != nil, pid: pid, pageserver: status))
-        } else {
-            StandardOutput.line(pid.map { "running (pid \($0))" } ?? "not running")
-            if let status { describe(status, isRunning: pid != nil) }
-        }
-        if pid == nil { throw ExitCode(ExitStatus.failed.rawValue) }
+        return PageserverReport(
+            directory: directory.path.string, running: pid != nil, pid: pid,
+            pageserver: PageserverStatus.read(directory.status))
+    }
+}
+
+/// What `status --json` prints, and a running daemon answers.
+public struct PageserverReport: Encodable {
+    let directory: String
+    public let running: Bool
+    let pid: Int32?
+    /// What the daemon said last, also when it is gone.
+    let pageserver: PageserverStatus?
+
+    /// Prints it for people.
+    public func describe() {
+        StandardOutput.line(pid.map { "running (pid \($0))" } ?? "not running")
+        if let pageserver { describe(pageserver) }
     }
 
-    private func describe(_ status: PageserverStatus, isRunning: Bool) {
+    private func describe(_ status: PageserverStatus) {
         StandardOutput.line("  storage   \(status.storage)")
-        if isRunning { StandardOutput.line("  state     \(status.state)") }
+        if running { StandardOutput.line("  state     \(status.state)") }
         if let timeline = status.timeline { StandardOutput.line("  timeline  \(timeline)") }
         StandardOutput.line("  latest    \(status.latestSnapshot ?? "no snapshot in storage yet")")
         if let pushing = status.pushing {

@@ -81,7 +81,9 @@ extension ReplicationConnection {
     private static let postgresEpoch = 946_684_800_000_000
 
     /// Tells the server how far we are. `apply` is never told: nothing is applied here.
-    public func sendStatus(written: LSN, flushed: LSN) throws(ReplicationError) {
+    ///
+    /// - Parameter wantsReply: Whether the server is to say at once how far it is.
+    public func sendStatus(written: LSN, flushed: LSN, wantsReply: Bool = false) throws(ReplicationError) {
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         let time = now.tv_sec * 1_000_000 + now.tv_nsec / 1000 - Self.postgresEpoch
@@ -94,7 +96,7 @@ extension ReplicationConnection {
             store(flushed.rawValue, at: 9)
             store(LSN.invalid.rawValue, at: 17)
             store(UInt64(bitPattern: Int64(time)), at: 25)
-            message[33] = 0
+            message[33] = wantsReply ? 1 : 0
             let bytes = message.bindMemory(to: CChar.self)
             return (PQputCopyData(raw, bytes.baseAddress, 34), PQflush(raw))
         }

@@ -1,3 +1,4 @@
+import Glibc
 public import Logging
 import NIOCore
 import NIOPosix
@@ -10,6 +11,15 @@ public final class ReplicationServer: Sendable {
     public struct Address: Sendable, Hashable {
         public let host: String
         public let port: Int
+    }
+
+    /// The address cannot be had.
+    public struct ListenError: Error, CustomStringConvertible {
+        public let host: String
+        public let port: Int
+        /// The system's error number; nil where the host's name leads to no address.
+        public let code: CInt?
+        public let description: String
     }
 
     private let configuration: ReplicationServerConfiguration
@@ -38,7 +48,7 @@ public final class ReplicationServer: Sendable {
 
     /// Serves until the task is cancelled, and returns when the last connection is closed. To be called once.
     ///
-    /// - Throws: When the address cannot be had, or the certificate or its key cannot be used.
+    /// - Throws: `ListenError`; or when the certificate or its key cannot be used.
     public func run() async throws {
         let threads = NIOThreadPool(numberOfThreads: 8)
         threads.start()
@@ -67,7 +77,7 @@ public final class ReplicationServer: Sendable {
     private func serve(_ context: ServerContext) async throws {
         let (accepted, continuation) = AsyncStream.makeStream(of: AcceptedConnection.self)
         let (registry, limit) = (registry, configuration.connectionLimit)
-        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelInitializer { channel in
                 // Without file descriptors left, it waits a little before it accepts again.
                 channel.eventLoop.makeCompletedFuture {
@@ -96,7 +106,13 @@ public final class ReplicationServer: Sendable {
                             isRefused: count > limit))
                 }
             }
-            .bind(host: configuration.host, port: configuration.port).get()
+        let listener: any Channel
+        do { listener = try await bootstrap.bind(host: configuration.host, port: configuration.port).get() } catch {
+            let code = (error as? IOError)?.errnoCode
+            throw ListenError(
+                host: configuration.host, port: configuration.port, code: code,
+                description: code.map { String(cString: strerror($0)) } ?? "\(error)")
+        }
         let address = Address(host: configuration.host, port: listener.localAddress?.port ?? configuration.port)
         logger.info("listening", metadata: ["host": "\(address.host)", "port": "\(address.port)"])
         bound.set(.success(address))

@@ -23,6 +23,7 @@ public struct ReceiverStatus: Sendable, Equatable {
     public var primaryEnd = LSN.invalid
     /// When something was last heard from the primary, in seconds since 1970.
     public var lastMessage: Double = 0
+    public var lag = ReceiverLag()
     public var flushes = FlushHistogram()
     public var connectionCount = 0
 }

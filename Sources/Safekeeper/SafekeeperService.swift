@@ -106,6 +106,8 @@ public final class SafekeeperService: Sendable {
     private func work() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [server] in try await server.run() }
+            // Nothing is acknowledged by a safekeeper that is about to give up.
+            _ = try await server.boundAddress
             group.addTask { [receiver] in await receiver.run() }
             if let offloader {
                 group.addTask { try await offloader.run() }
@@ -137,10 +139,13 @@ public final class SafekeeperService: Sendable {
         }
     }
 
-    /// How it is now.
+    /// How it is now. It looks at the disk, and so blocks for a moment.
     public var status: SafekeeperStatus {
-        SafekeeperStatus(
-            receiver: receiver.status, position: store.position, offload: offloader?.status, slots: slots.all,
-            consumers: server.consumers(), diskFreeBytes: freeBytes(store.path.string))
+        get throws {
+            SafekeeperStatus(
+                receiver: receiver.status, position: store.position, offload: offloader?.status, slots: slots.all,
+                consumers: server.consumers(), segments: try store.segments(),
+                segmentSize: store.identity.segmentSize, diskFreeBytes: freeBytes(store.path.string))
+        }
     }
 }

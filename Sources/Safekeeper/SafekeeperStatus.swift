@@ -14,6 +14,15 @@ public struct SafekeeperStatus: Codable, Sendable {
         public let flushed: String?
     }
 
+    /// How many flushes took at most so long, and longer than the bucket before allows; the last one has no bound.
+    public struct FlushBucket: Codable, Sendable {
+        public let upToMicroseconds: Int?
+        public let count: Int
+    }
+
+    /// All that `state` can be.
+    public static let states = ["connecting", "streaming", "disk full", "failing", "refusing"]
+
     /// `connecting`, `streaming`, `disk full`, `failing` or `refusing`.
     public let state: String
     /// Why it is failing or refusing.
@@ -27,21 +36,31 @@ public struct SafekeeperStatus: Codable, Sendable {
     public let primaryEnd: String
     /// How many bytes the primary is ahead.
     public let lagBytes: UInt64
+    /// For how long the primary has had WAL that is not on disk here: 0 while nothing is missing. Without a connection
+    /// it counts from the last message that found nothing missing, or from the start of the safekeeper.
+    public let lagSeconds: Double
+    /// How often there was a connection to the primary.
+    public let primaryConnections: Int
     /// Seconds since 1970 when something was last heard from the primary.
     public let lastMessage: Double
     public let offloaded: String?
+    /// At most so much of the WAL on disk is not in storage; absent where there is no storage.
+    public let offloadLagBytes: UInt64?
     public let offloadFailures: Int
     public let offloadError: String?
     public let flushCount: Int
     public let flushMicroseconds: Int
+    public let flushBuckets: [FlushBucket]
     public let diskFreeBytes: Int
+    /// What the segments take that are here.
+    public let localWALBytes: Int
     /// Where each slot holds WAL from.
     public let slots: [String: String]
     public let consumers: [Consumer]
 
     init(
         receiver: ReceiverStatus, position: WALStore.Position?, offload: OffloadStatus?, slots: [String: WALSlot],
-        consumers: [ReplicationConsumer], diskFreeBytes: Int
+        consumers: [ReplicationConsumer], segments: [WALSegment], segmentSize: Int, diskFreeBytes: Int
     ) {
         (state, reason) =
             switch receiver.state {
@@ -58,13 +77,24 @@ public struct SafekeeperStatus: Codable, Sendable {
         primaryEnd = receiver.primaryEnd.description
         let end = position?.flushed ?? receiver.received
         lagBytes = receiver.primaryEnd > end ? receiver.primaryEnd.rawValue - end.rawValue : 0
+        lagSeconds = receiver.lag.duration / .seconds(1)
+        primaryConnections = receiver.connectionCount
         lastMessage = receiver.lastMessage
         offloaded = offload.map(\.offloaded.description)
+        offloadLagBytes = offload.map { offload in
+            // What was removed here is in storage.
+            let stored = max(offload.offloaded, segments.map(\.startLSN).min() ?? end)
+            return end > stored ? end.rawValue - stored.rawValue : 0
+        }
         offloadFailures = offload?.failureCount ?? 0
         offloadError = offload?.lastError
         flushCount = receiver.flushes.count
         flushMicroseconds = receiver.flushes.sumMicroseconds
+        flushBuckets = zip(FlushHistogram.bounds.map(Optional.some) + [nil], receiver.flushes.counts).map {
+            FlushBucket(upToMicroseconds: $0, count: $1)
+        }
         self.diskFreeBytes = diskFreeBytes
+        localWALBytes = segments.count * segmentSize
         self.slots = slots.mapValues { $0.restartLSN?.description ?? "" }
         self.consumers = consumers.map { consumer in
             Consumer(

@@ -63,7 +63,10 @@ public final class WALReceiver: Sendable {
                 if status.connectionCount > connectionsBefore { pause = Self.firstPauseMilliseconds }
                 pause = note(error, pause)
             }
-            update { $0.primary = nil }
+            update { status in
+                status.primary = nil
+                status.lag.lose()
+            }
             if wakeup.wait(milliseconds: pause) { return }
             pause = min(pause * 2, Self.longestPauseMilliseconds)
         }
@@ -157,21 +160,26 @@ public final class WALReceiver: Sendable {
     ) throws -> Bool {
         var lastStatus = milliseconds()
         var flushed = store.position?.flushed ?? .invalid
-        try connection.sendStatus(written: writer.written, flushed: flushed)
+        // As far as it has told on this connection: in a keepalive it says no more than what it has sent.
+        var primaryEnd = LSN.invalid
+        try connection.sendStatus(written: writer.written, flushed: flushed, wantsReply: true)
         while true {
             var unflushed = 0
             var mustReply = false
             var hasEnded = false
-            var primaryEnd = LSN.invalid
+            var hasHeard = false
             receiving: while unflushed < Self.flushBytes {
                 let before = writer.written
                 switch try connection.receive({ (bytes, start, end) in
-                    primaryEnd = end
-                    try self.take(bytes, start, &writer, connection, wakeup)
+                    primaryEnd = max(primaryEnd, end)
+                    try self.take(bytes, start, primaryEnd, &writer, connection, wakeup)
                 }) {
-                case .wal: unflushed += Int(writer.written.rawValue - before.rawValue)
+                case .wal:
+                    hasHeard = true
+                    unflushed += Int(writer.written.rawValue - before.rawValue)
                 case .keepalive(let end, let wantsReply):
-                    primaryEnd = end
+                    hasHeard = true
+                    primaryEnd = max(primaryEnd, end)
                     mustReply = mustReply || wantsReply
                 case .nothing: break receiving
                 case .endOfTimeline:
@@ -179,25 +187,32 @@ public final class WALReceiver: Sendable {
                     break receiving
                 }
             }
+            let isLevel = writer.written >= primaryEnd
+            if hasHeard {
+                let received = writer.written
+                update { status in
+                    status.received = received
+                    status.primaryEnd = primaryEnd
+                    status.lastMessage = wallClock()
+                    status.lag.note(isLevel: isLevel && unflushed == 0)
+                }
+            }
             if unflushed > 0 || hasEnded {
                 let began = microseconds()
                 flushed = try writer.flush()
                 let took = microseconds() - began
-                update { $0.flushes.add(microseconds: took) }
+                update { status in
+                    status.flushes.add(microseconds: took)
+                    if isLevel { status.lag.note(isLevel: true) }
+                }
                 mustReply = true
             }
             if hasEnded { return true }
-            if mustReply || milliseconds() - lastStatus >= Self.statusIntervalMilliseconds {
-                try connection.sendStatus(written: writer.written, flushed: flushed)
+            let isDue = milliseconds() - lastStatus >= Self.statusIntervalMilliseconds
+            if mustReply || isDue {
+                // A primary that is idle says nothing by itself: asked, it shows that it is there.
+                try connection.sendStatus(written: writer.written, flushed: flushed, wantsReply: isDue)
                 lastStatus = milliseconds()
-            }
-            if primaryEnd != .invalid {
-                let received = writer.written
-                update { status in
-                    status.received = received
-                    status.primaryEnd = max(status.primaryEnd, primaryEnd)
-                    status.lastMessage = wallClock()
-                }
             }
             if unflushed < Self.flushBytes {
                 let left = Self.statusIntervalMilliseconds - (milliseconds() - lastStatus)
@@ -211,7 +226,7 @@ public final class WALReceiver: Sendable {
 
     /// Takes WAL that has arrived: compares what is here already, and writes the rest. While the disk is full it waits.
     private func take(
-        _ bytes: UnsafeRawBufferPointer, _ start: LSN, _ writer: inout WALWriter,
+        _ bytes: UnsafeRawBufferPointer, _ start: LSN, _ primaryEnd: LSN, _ writer: inout WALWriter,
         _ connection: borrowing ReplicationConnection, _ wakeup: Wakeup
     ) throws {
         guard start <= writer.written else {
@@ -234,18 +249,23 @@ public final class WALReceiver: Sendable {
                 rest = UnsafeRawBufferPointer(rebasing: rest[rest.count...])
             } catch WALStoreError.full(let action) {
                 rest = UnsafeRawBufferPointer(rebasing: rest[Int(writer.written.rawValue - before.rawValue)...])
-                try waitForSpace(action, &writer, connection, wakeup)
+                try waitForSpace(action, primaryEnd, &writer, connection, wakeup)
             }
         }
     }
 
     private func waitForSpace(
-        _ action: String, _ writer: inout WALWriter, _ connection: borrowing ReplicationConnection, _ wakeup: Wakeup
+        _ action: String, _ primaryEnd: LSN, _ writer: inout WALWriter,
+        _ connection: borrowing ReplicationConnection, _ wakeup: Wakeup
     ) throws {
         if status.state != .diskFull {
             logger.error("\(action): the disk is full; nothing is acknowledged until there is space")
         }
-        update { $0.state = .diskFull }
+        update { status in
+            status.state = .diskFull
+            status.primaryEnd = primaryEnd
+            status.lag.note(isLevel: false)
+        }
         try connection.sendStatus(written: writer.written, flushed: store.position?.flushed ?? .invalid)
         guard !wakeup.wait(milliseconds: Self.fullDiskPauseMilliseconds) else {
             throw ReplicationError(.unavailable, "stopped while the disk was full")

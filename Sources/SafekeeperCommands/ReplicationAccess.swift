@@ -27,7 +27,7 @@ struct ReplicationAccess {
     func load() throws(CommandFailure) -> ReplicationServerConfiguration {
         if let tls { try refuseReadableByAll(tls.privateKeyFile, "ssl_key_file") }
         return ReplicationServerConfiguration(
-            host: address.host == "*" ? "::" : address.host, port: Int(address.port), tls: tls,
+            host: address.bindingHost, port: Int(address.port), tls: tls,
             users: try users(), trustsLoopback: authFile == nil)
     }
 
@@ -36,7 +36,7 @@ struct ReplicationAccess {
         guard authFile == nil, !["localhost", "::1"].contains(address.host), !address.host.hasPrefix("127.") else {
             return nil
         }
-        return "listen_pg is \(address.settingText), but without auth_file only this machine may connect"
+        return "safekeeper_listen_pg is \(address.settingText), but without auth_file only this machine may connect"
     }
 
     private func users() throws(CommandFailure) -> [String: SCRAMVerifier] {

@@ -82,8 +82,10 @@ public struct SafekeeperBeside: Sendable {
 
     /// Serves, as the process that `start` has made.
     public func serve() async throws {
-        try await SafekeeperStartCommand.serve(installation, try installation.cluster())
+        try await SafekeeperDaemon(installation: installation, cluster: try installation.cluster()).serve()
     }
+
+    public var report: SafekeeperReport { SafekeeperReport(installation) }
 
     public var pid: Int32? { PidFile.holder(directory: directory, name: SafekeeperInstallation.daemonName) }
 

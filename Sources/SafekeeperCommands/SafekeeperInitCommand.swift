@@ -24,7 +24,7 @@ public struct SafekeeperInitCommand: AsyncParsableCommand {
     @OptionGroup public var storage: StorageOptions
     @OptionGroup public var archive: ArchiveOptions
     @OptionGroup public var effort: EffortOptions
-    @OptionGroup public var server: ServerOptions
+    @OptionGroup public var server: SafekeeperServerOptions
 
     public init() {}
 

@@ -80,11 +80,4 @@ struct SafekeeperInstallation {
             connectionInfo: try configuration.required(Settings.walSource).text, name: name,
             slot: configuration[Settings.slot] ?? name)
     }
-
-    /// Where consumers connect. The default is not the pageserver's: both run on one machine.
-    func listenAddress() throws -> HostPort {
-        let entry = configuration.entry(Settings.listenPG)
-        return entry.origin == .standard
-            ? HostPort(host: "127.0.0.1", port: 5454) : try configuration.required(Settings.listenPG)
-    }
 }

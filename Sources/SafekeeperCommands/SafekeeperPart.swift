@@ -5,6 +5,7 @@ public import StorageURI
 
 /// What `safekeeper config` is about.
 public enum SafekeeperPart: ConfiguredProgram {
+    public typealias Server = SafekeeperServerOptions
     public static let storageRoles = [StorageRole.wal]
     public static let callsPostgres = false
 
@@ -15,9 +16,9 @@ public enum SafekeeperPart: ConfiguredProgram {
 
     /// Who may take WAL, as far as files tell.
     private static func checkPort(_ configuration: Configuration, _ report: inout CheckReport) {
-        var subject = CheckReport.Subject(name: "listen_pg")
+        var subject = CheckReport.Subject(name: "safekeeper_listen_pg")
         do {
-            let address = try SafekeeperInstallation(configuration).listenAddress()
+            let address = try configuration.required(Settings.safekeeperListenPG)
             let access = try ReplicationAccess(configuration, address: address)
             let server = try access.load()
             subject.note("address", .ok, address.settingText)

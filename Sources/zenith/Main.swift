@@ -7,7 +7,7 @@ struct Zenith: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "zenith", abstract: "Snapshot-first storage for PostgreSQL.", version: zenithVersion,
         subcommands: [
-            ZenithInit.self, ZenithStart.self, ZenithStop.self, StatusCommand.self, ExportCommand.self,
+            ZenithInit.self, ZenithStart.self, ZenithStop.self, ZenithStatus.self, ExportCommand.self,
             SnapshotCommand.self, ConfigCommand<WholeInstallation>.self, StorageCommand.self,
         ])
 }

@@ -4,6 +4,7 @@ import StorageURI
 
 /// What `zenith config` is about: the whole of it.
 enum WholeInstallation: ConfiguredProgram {
+    typealias Server = ServerOptions
     static let storageRoles = [StorageRole.storage, .wal]
     static let callsPostgres = true
 

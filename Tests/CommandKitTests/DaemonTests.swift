@@ -24,7 +24,9 @@ import Testing
     }
 
     private func start(_ directory: String, _ environment: [String: String] = [:]) throws -> ShellResult {
-        try TestSupport.run([zenith, "start", "-D", directory], environment: environment.mapValues { $0 })
+        // Several run at the same time.
+        let variables = ["ZENITH_LISTEN_HTTP": "127.0.0.1:0"].merging(environment) { $1 }
+        return try TestSupport.run([zenith, "start", "-D", directory], environment: variables.mapValues { $0 })
     }
 
     @Test("it starts when it serves, is alone, survives its terminal, and stops in order")

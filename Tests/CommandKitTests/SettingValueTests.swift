@@ -65,6 +65,13 @@ import Testing
         #expect(throws: ValueFault.self) { try HostPort(settingText: text) }
     }
 
+    @Test("an address may be off", arguments: ["off", "127.0.0.1:9898"])
+    func listenAddress(text: String) throws {
+        let value = try ListenAddress(settingText: text)
+        #expect(value.settingText == text && (value == .off) == (text == "off"))
+        #expect(throws: ValueFault.self) { try ListenAddress(settingText: "on") }
+    }
+
     @Test(
         "a connection with a password is refused",
         arguments: [

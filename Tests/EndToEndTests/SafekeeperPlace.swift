@@ -11,6 +11,7 @@ final class SafekeeperPlace: Sendable {
     let directory: String
     let storage: String
     let port: Int
+    let httpPort: Int
 
     /// - Parameter directory: Where it keeps WAL; nil: below `path`.
     init(_ name: String = "sk1", directory: String? = nil) throws {
@@ -18,7 +19,8 @@ final class SafekeeperPlace: Sendable {
         path = NSTemporaryDirectory() + "zenith-sk-\(UUID().uuidString)"
         self.directory = directory ?? path + "/sk"
         storage = path + "/storage"
-        port = try TestServer.freePort()
+        let ports = try TestServer.freePorts(2)
+        (port, httpPort) = (ports[0], ports[1])
         try FileManager.default.createDirectory(atPath: storage, withIntermediateDirectories: true)
         // PostgreSQL's user reads WAL in here.
         chmod(path, 0o755)
@@ -51,7 +53,7 @@ final class SafekeeperPlace: Sendable {
     func initialize(_ primary: PostgresCluster) throws {
         try succeed(
             "init", "--name", name, "--wal-source", try Self.source(primary), "--storage-dest", storage,
-            "--listen-pg", "127.0.0.1:\(port)")
+            "--listen-pg", "127.0.0.1:\(port)", "--listen-http", "127.0.0.1:\(httpPort)")
     }
 
     static func source(_ primary: PostgresCluster) throws -> String {

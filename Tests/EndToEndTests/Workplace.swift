@@ -21,6 +21,8 @@ final class Workplace: Sendable {
             variables[name] = .some(nil)
         }
         variables["ZENITH_DIR"] = path + "/dir"
+        // Several run at the same time.
+        variables["ZENITH_LISTEN_HTTP"] = "127.0.0.1:0"
         self.environment = variables.merging(environment) { _, new in new }
     }
 

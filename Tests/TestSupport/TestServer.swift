@@ -51,7 +51,7 @@ public struct TestServer: Sendable {
     public static func freePort() throws -> Int { try freePorts(1)[0] }
 
     /// Ports of the loopback address that nobody listens on just now.
-    static func freePorts(_ count: Int) throws -> [Int] {
+    public static func freePorts(_ count: Int) throws -> [Int] {
         var sockets: [Int32] = []
         defer { for socket in sockets { close(socket) } }
         return try (0..<count).map { _ in

@@ -15,7 +15,7 @@ public struct ConfigCheck<Program: ConfiguredProgram>: AsyncParsableCommand {
                 """)
     }
 
-    @OptionGroup var options: ConfigOptions
+    @OptionGroup var options: ConfigOptions<Program>
     @OptionGroup var output: OutputOptions
 
     @Flag(help: "Ask no service: read the configuration and the credentials only.")

@@ -3,6 +3,8 @@ public import StorageURI
 
 /// Which part of an installation a program is about, as far as its configuration goes.
 public protocol ConfiguredProgram: Sendable {
+    /// Its options for what a daemon listens on.
+    associatedtype Server: SettingSource
     /// The roles in which it uses `storage_dest`.
     static var storageRoles: [StorageRole] { get }
     /// Whether it calls PostgreSQL's programs.
@@ -29,7 +31,7 @@ public struct ConfigCommand<Program: ConfiguredProgram>: ParsableCommand {
 }
 
 /// The options that both take: everything that can be configured, so that it can be tried before it is written down.
-struct ConfigOptions: ParsableArguments {
+struct ConfigOptions<Program: ConfiguredProgram>: ParsableArguments {
     @OptionGroup var common: CommonOptions
     @OptionGroup var storage: StorageOptions
     @OptionGroup var walSource: WALSourceOptions
@@ -38,7 +40,7 @@ struct ConfigOptions: ParsableArguments {
     @OptionGroup var postgres: PostgresOptions
     @OptionGroup var effort: EffortOptions
     @OptionGroup var wal: WALOptions
-    @OptionGroup var server: ServerOptions
+    @OptionGroup var server: Program.Server
 
     @Option(
         name: .customLong("snapshot-path"),

@@ -9,7 +9,7 @@ public struct ConfigShow<Program: ConfiguredProgram>: ParsableCommand {
             commandName: "show", abstract: "Print every effective value, and where it came from; secrets are redacted.")
     }
 
-    @OptionGroup var options: ConfigOptions
+    @OptionGroup var options: ConfigOptions<Program>
     @OptionGroup var output: OutputOptions
 
     public init() {}

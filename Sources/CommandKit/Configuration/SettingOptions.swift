@@ -110,14 +110,8 @@ public struct IngestOptions: SettingSource {
     }
 }
 
-/// What a running daemon listens on, logs to and caches.
-public struct ServerOptions: SettingSource {
-    @Option(name: .customLong(Settings.listenHTTP.optionName), help: Settings.listenHTTP.argumentHelp)
-    public var listenHTTP: String?
-
-    @Option(name: .customLong(Settings.listenPG.optionName), help: Settings.listenPG.argumentHelp)
-    public var listenPG: String?
-
+/// Who may take WAL, and by which certificate.
+public struct AccessOptions: SettingSource {
     @Option(name: .customLong(Settings.authFile.optionName), help: Settings.authFile.argumentHelp)
     public var authFile: String?
 
@@ -126,6 +120,32 @@ public struct ServerOptions: SettingSource {
 
     @Option(name: .customLong(Settings.sslKeyFile.optionName), help: Settings.sslKeyFile.argumentHelp)
     public var sslKeyFile: String?
+
+    public init() {}
+    public var settings: [(key: String, text: String?)] {
+        [
+            (Settings.authFile.key, authFile), (Settings.sslCertFile.key, sslCertFile),
+            (Settings.sslKeyFile.key, sslKeyFile),
+        ]
+    }
+}
+
+/// What a running daemon listens on, logs to and caches.
+public struct ServerOptions: SettingSource {
+    @Option(name: .customLong(Settings.listenHTTP.optionName), help: Settings.listenHTTP.argumentHelp)
+    public var listenHTTP: String?
+
+    @Option(name: .customLong(Settings.listenPG.optionName), help: Settings.listenPG.argumentHelp)
+    public var listenPG: String?
+
+    @Option(
+        name: .customLong(Settings.safekeeperListenHTTP.optionName), help: Settings.safekeeperListenHTTP.argumentHelp)
+    public var safekeeperListenHTTP: String?
+
+    @Option(name: .customLong(Settings.safekeeperListenPG.optionName), help: Settings.safekeeperListenPG.argumentHelp)
+    public var safekeeperListenPG: String?
+
+    @OptionGroup public var access: AccessOptions
 
     @Option(name: .customLong(Settings.cacheSize.optionName), help: Settings.cacheSize.argumentHelp)
     public var cacheSize: String?
@@ -137,9 +157,38 @@ public struct ServerOptions: SettingSource {
     public var settings: [(key: String, text: String?)] {
         [
             (Settings.listenHTTP.key, listenHTTP), (Settings.listenPG.key, listenPG),
-            (Settings.authFile.key, authFile), (Settings.sslCertFile.key, sslCertFile),
-            (Settings.sslKeyFile.key, sslKeyFile),
+            (Settings.safekeeperListenHTTP.key, safekeeperListenHTTP),
+            (Settings.safekeeperListenPG.key, safekeeperListenPG),
             (Settings.cacheSize.key, cacheSize), (Settings.logFile.key, logFile),
-        ]
+        ] + access.settings
+    }
+}
+
+/// The same for the program `safekeeper`, where `--listen-http` and `--listen-pg` are its own addresses.
+public struct SafekeeperServerOptions: SettingSource {
+    @Option(
+        name: [.customLong("listen-http"), .customLong(Settings.safekeeperListenHTTP.optionName)],
+        help: Settings.safekeeperListenHTTP.argumentHelp)
+    public var listenHTTP: String?
+
+    @Option(
+        name: [.customLong("listen-pg"), .customLong(Settings.safekeeperListenPG.optionName)],
+        help: Settings.safekeeperListenPG.argumentHelp)
+    public var listenPG: String?
+
+    @OptionGroup public var access: AccessOptions
+
+    @Option(name: .customLong(Settings.cacheSize.optionName), help: Settings.cacheSize.argumentHelp)
+    public var cacheSize: String?
+
+    @Option(name: .customLong(Settings.logFile.optionName), help: Settings.logFile.argumentHelp)
+    public var logFile: String?
+
+    public init() {}
+    public var settings: [(key: String, text: String?)] {
+        [
+            (Settings.safekeeperListenHTTP.key, listenHTTP), (Settings.safekeeperListenPG.key, listenPG),
+            (Settings.cacheSize.key, cacheSize), (Settings.logFile.key, logFile),
+        ] + access.settings
     }
 }

@@ -33,6 +33,28 @@ public struct HostPort: SettingValue, Hashable {
     }
 
     public var settingText: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+    /// What a server binds to: `*` is every address, of IPv4 as well.
+    public var bindingHost: String { host == "*" ? "::" : host }
+}
+
+/// An address to listen on, or `off`.
+public enum ListenAddress: SettingValue, Hashable {
+    case off
+    case on(HostPort)
+
+    public static var typeName: String { "address or off" }
+
+    public init(settingText text: String) throws(ValueFault) {
+        self = text == "off" ? .off : .on(try HostPort(settingText: text))
+    }
+
+    public var settingText: String {
+        switch self {
+        case .off: "off"
+        case .on(let address): address.settingText
+        }
+    }
 }
 
 extension Logger.Level: SettingValue {

@@ -32,20 +32,29 @@ public enum Settings {
     public static let pgUser = Setting<String>(
         "pg_user", "User that PostgreSQL's programs run as, and that exports belong to, when started as root",
         default: "postgres")
-    public static let listenHTTP = Setting<HostPort>(
-        "listen_http", "Address for status, metrics and pages over HTTP; kept for later, not served yet",
-        default: HostPort(host: "127.0.0.1", port: 9898))
+    public static let listenHTTP = Setting<ListenAddress>(
+        "listen_http", "Address for the pageserver's status and metrics over HTTP; off serves none",
+        default: .on(HostPort(host: "127.0.0.1", port: 9898)))
     public static let listenPG = Setting<HostPort>(
-        "listen_pg", "Address for PostgreSQL's replication protocol; so far the safekeeper serves it",
-        default: HostPort(host: "127.0.0.1", port: 6400),
-        defaultWords: "127.0.0.1:6400, of a safekeeper 127.0.0.1:5454", example: "127.0.0.1:6400")
+        "listen_pg", "Address where the pageserver speaks PostgreSQL's replication protocol; kept for later",
+        default: HostPort(host: "127.0.0.1", port: 6400))
+    public static let safekeeperListenHTTP = Setting<ListenAddress>(
+        "safekeeper_listen_http",
+        "Address for the safekeeper's status and metrics over HTTP; off serves none. `safekeeper` takes it as "
+            + "--listen-http, too",
+        default: .on(HostPort(host: "127.0.0.1", port: 7676)))
+    public static let safekeeperListenPG = Setting<HostPort>(
+        "safekeeper_listen_pg",
+        "Address where the safekeeper speaks PostgreSQL's replication protocol. `safekeeper` takes it as --listen-pg, "
+            + "too",
+        default: HostPort(host: "127.0.0.1", port: 5454))
     public static let authFile = Setting<LocalPath>(
         "auth_file",
-        "File of those who may take WAL from listen_pg: a line each, \"name\" \"SCRAM-SHA-256$…\"; read again on SIGHUP",
+        "File of those who may take WAL: a line each, \"name\" \"SCRAM-SHA-256$…\"; read again on SIGHUP",
         defaultWords: "none: whoever connects from this machine may, and nobody else",
         example: "/etc/zenith/users.txt")
     public static let sslCertFile = Setting<LocalPath>(
-        "ssl_cert_file", "PEM file of the certificate that listen_pg shows; read again on SIGHUP",
+        "ssl_cert_file", "PEM file of the certificate for PostgreSQL's protocol; read again on SIGHUP",
         defaultWords: "none: no TLS", example: "/etc/zenith/server.crt")
     public static let sslKeyFile = Setting<LocalPath>(
         "ssl_key_file", "PEM file of the certificate's key", example: "/etc/zenith/server.key")
@@ -80,7 +89,7 @@ public enum Settings {
     /// In the order of the documentation and of the file.
     public static let all: [any SettingDeclaration] = [
         storageDest, timeline, snapshotInterval, snapshotWAL, walSource, name, slot, pgBin, pgUser, listenHTTP,
-        listenPG, authFile, sslCertFile, sslKeyFile, workers,
+        listenPG, safekeeperListenHTTP, safekeeperListenPG, authFile, sslCertFile, sslKeyFile, workers,
         compressionLevel, walCompression, offloadInterval, localWALSize, cacheSize, logLevel, logFile,
     ]
 
