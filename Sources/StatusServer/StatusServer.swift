@@ -3,13 +3,12 @@ import HTTPTypes
 import HummingbirdCore
 public import Logging
 public import NIOCore
+import NIOExtras
 import NIOPosix
-import Synchronization
 
 /// A small HTTP server for those who watch a daemon: `GET /v1/status`, `GET /metrics`, `GET /healthz`.
 ///
-/// It is there for the daemon, never the other way round: what a client does costs a connection at most, and a server
-/// that cannot go on is started again.
+/// It is there for the daemon, never the other way round: what a client does costs a connection at most.
 public struct StatusServer: Sendable {
     /// Why it does not serve.
     public struct ListenError: Error, CustomStringConvertible {
@@ -55,43 +54,70 @@ public struct StatusServer: Sendable {
     public func serve<Result: Sendable>(
         during body: (_ port: Int) async throws -> Result
     ) async throws -> Result {
-        let (beginnings, continuation) = AsyncThrowingStream.makeStream(of: Int.self)
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await run(continuation) }
-            guard let port = try await beginnings.first(where: { _ in true }) else { throw CancellationError() }
-            defer { group.cancelAll() }
-            return try await body(port)
+        let group = MultiThreadedEventLoopGroup.singleton
+        let ending = ServerQuiescingHelper(group: group)
+        let channels = makeChannels()
+        let (accepted, continuation) = AsyncStream.makeStream(of: HTTP1Channel.Value.self)
+        let listener = try await listen(group, ending) { [logger = quietLogger] channel in
+            channels.setup(channel: channel, logger: logger).map { _ = continuation.yield($0) }
+        }
+        // No child of this task: cancelled, it would leave connections that were accepted to nobody, and NIO ends a
+        // process that drops one.
+        let serving = Task { [logger = quietLogger] in
+            await withDiscardingTaskGroup { group in
+                for await connection in accepted {
+                    group.addTask { await channels.handle(value: connection, logger: logger) }
+                }
+            }
+        }
+        func end() async {
+            let ended = listener.eventLoop.makePromise(of: Void.self)
+            ending.initiateShutdown(promise: ended)
+            // Whatever it says: nothing is accepted any more, and all that was is closed.
+            _ = try? await ended.futureResult.get()
+            continuation.finish()
+            await serving.value
+        }
+        do {
+            let result = try await body(listener.localAddress?.port ?? port)
+            await end()
+            return result
+        } catch {
+            await end()
+            throw error
         }
     }
 
-    /// Long enough for what is short, such as file descriptors, to be there again.
-    private static let pause = Duration.seconds(5)
-
-    /// Runs until the task is cancelled. The first try decides whether it listens at all.
-    private func run(_ listening: AsyncThrowingStream<Int, any Error>.Continuation) async {
-        defer { listening.finish() }
-        let bound = Mutex<Int?>(nil)
-        while true {
-            // Started again, it has the port that it had.
-            let server = makeServer(port: bound.withLock { $0 } ?? port) { port in
-                bound.withLock { $0 = port }
-                listening.yield(port)
+    private func listen(
+        _ group: any EventLoopGroup, _ ending: ServerQuiescingHelper,
+        _ accept: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
+    ) async throws -> any Channel {
+        let connections = limits.connections
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    // Without file descriptors left, it waits a little before it accepts again.
+                    try pipeline.addHandler(AcceptBackoffHandler())
+                    try pipeline.addHandler(AvailableConnectionsChannelHandler(maxConnections: connections))
+                    try pipeline.addHandler(ending.makeServerChannelHandler(channel: channel))
+                }
             }
-            var fault: (any Error)?
-            do { try await server.run() } catch { fault = error }
-            if Task.isCancelled { return }
-            guard bound.withLock({ $0 != nil }) else {
-                return listening.finish(throwing: fault.map(listenError) ?? CancellationError())
-            }
-            let reason = fault.map { "\($0)" } ?? "the socket failed"
-            logger.error("status and metrics are not served: \(reason); trying on")
-            do { try await Task.sleep(for: Self.pause) } catch { return }
+            .serverChannelOption(.backlog, value: 256)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelInitializer(accept)
+        do { return try await bootstrap.bind(host: host, port: port).get() } catch {
+            let code = (error as? IOError)?.errnoCode
+            throw ListenError(
+                host: host, port: port, code: code,
+                description: code.map { String(cString: strerror($0)) } ?? "\(error)")
         }
     }
 
-    private func makeServer(port: Int, onListening: @escaping @Sendable (Int) -> Void) -> Server<HTTP1Channel> {
+    private func makeChannels() -> HTTP1Channel {
         let (pages, logger, time) = (pages, logger, limits.connectionTime)
-        let channel = HTTP1Channel(
+        return HTTP1Channel(
             responder: { request, writer, _ in
                 let response = await pages.response(to: request, logger)
                 if request.method == .head {
@@ -104,22 +130,12 @@ public struct StatusServer: Sendable {
                 additionalChannelHandlers: [ConnectionDeadline(time)],
                 httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
                     maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes)))
-        // It says at each start that it listens, and where; the daemon does that.
-        var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .warning)
-        return Server(
-            childChannelSetup: channel,
-            configuration: ServerConfiguration(
-                address: .hostname(host, port: port),
-                availableConnectionsDelegate: .maximum(limits.connections, logger: quiet)),
-            onServerRunning: { onListening($0.localAddress?.port ?? port) },
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet)
     }
 
-    private func listenError(_ error: any Error) -> any Error {
-        let code = (error as? IOError)?.errnoCode
-        return ListenError(
-            host: host, port: port, code: code,
-            description: code.map { String(cString: strerror($0)) } ?? "\(error)")
+    /// What clients do wrong is theirs, and no news.
+    private var quietLogger: Logger {
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        return quiet
     }
 }
