@@ -85,7 +85,7 @@ let package = Package(
         library(
             "Snapshots",
             ["ObjectStorage", "StorageURI", "PostgresFormat", "Digests", "CChecksum", "CZstd", systemPackage]),
-        library("WALStore", ["PostgresFormat", systemPackage]),
+        library("WALStore", ["PostgresFormat", "CFileSystem", systemPackage]),
         library("ReplicationClient", ["CLibpq", "PostgresFormat"]),
         library("PageStore", ["Snapshots", "StorageURI", "ObjectStorage", "PostgresFormat", logging, systemPackage]),
         library(

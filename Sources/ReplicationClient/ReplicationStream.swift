@@ -67,7 +67,9 @@ extension ReplicationConnection {
     /// Waits until something has arrived, `wakeup` can be read, or the time is over.
     ///
     /// - Parameter wakeup: A file that another thread makes readable to end the waiting.
-    public func wait(milliseconds: Int, wakeup: Int32) throws(ReplicationError) {
+    /// - Returns: Whether something has arrived.
+    @discardableResult
+    public func wait(milliseconds: Int, wakeup: Int32) throws(ReplicationError) -> Bool {
         var files = [
             pollfd(fd: PQsocket(raw), events: Int16(POLLIN), revents: 0),
             pollfd(fd: wakeup, events: Int16(POLLIN), revents: 0),
@@ -75,6 +77,7 @@ extension ReplicationConnection {
         guard poll(&files, 2, Int32(clamping: milliseconds)) >= 0 || errno == EINTR else {
             throw ReplicationError(.unavailable, "poll: \(String(cString: strerror(errno)))")
         }
+        return files[0].revents != 0
     }
 
     /// Microseconds from 1970 to 2000, where PostgreSQL's time begins.

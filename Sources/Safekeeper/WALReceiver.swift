@@ -151,6 +151,8 @@ public final class WALReceiver: Sendable {
 
     /// Unasked, the primary is told at least this often that we are there.
     private static let statusIntervalMilliseconds = 10_000
+    /// How long to wait for WAL that the primary has already.
+    private static let arrivalMilliseconds = 5
     /// At most so much is written before it is put on disk.
     private static let flushBytes = 4 << 20
 
@@ -181,7 +183,11 @@ public final class WALReceiver: Sendable {
                     hasHeard = true
                     primaryEnd = max(primaryEnd, end)
                     mustReply = mustReply || wantsReply
-                case .nothing: break receiving
+                case .nothing:
+                    // The primary has more, which is on its way: a flush now would hold that up.
+                    guard unflushed > 0, primaryEnd > writer.written,
+                        try connection.wait(milliseconds: Self.arrivalMilliseconds, wakeup: wakeup.file)
+                    else { break receiving }
                 case .endOfTimeline:
                     hasEnded = true
                     break receiving

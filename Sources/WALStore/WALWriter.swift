@@ -3,7 +3,7 @@ import SystemPackage
 
 /// Writes WAL as it arrives into a store. One at a time, and by one thread at a time.
 ///
-/// Bytes are in the operating system's hands after `append`, on disk after `flush`. A full disk is noticed where a
+/// Bytes are on disk after `flush`. A full disk is noticed where a
 /// segment begins, since its whole space is taken then: what was begun can be finished.
 public struct WALWriter: ~Copyable {
     private let store: WALStore
@@ -15,7 +15,14 @@ public struct WALWriter: ~Copyable {
     private var recordEnd: LSN
     private var flushedRecordEnd: LSN
     private var current: (segment: WALSegment, file: FileDescriptor)?
-    private var isFlushed = true
+    /// Written to the current file since the last flush.
+    private var unflushedBytes = 0
+    /// The last flush was a large one; a small one comes because somebody waits for it.
+    private var isBulk = false
+    private var bulk = DirectWriter()
+    /// How far the current file was written to, be it with zeros: a flush of what comes below changes nothing but
+    /// content, and does not wait for the file system's journal.
+    private var preparedBytes = 0
 
     /// Goes on where the store ends.
     ///
@@ -42,17 +49,22 @@ public struct WALWriter: ~Copyable {
         while !rest.isEmpty {
             let segment = WALSegment(timeline: timeline, holding: written, size: store.identity.segmentSize)
             let file = try open(segment)
-            let piece = UnsafeRawBufferPointer(
-                rebasing: rest.prefix(Int(segment.endLSN.rawValue - written.rawValue)))
+            let path = store.directory.file(segment)
+            let offset = Int(written.rawValue - segment.startLSN.rawValue)
+            var piece = UnsafeRawBufferPointer(rebasing: rest.prefix(segment.size - offset))
+            if isBulk {
+                let room = try Self.writing(path) { () throws(Errno) in try bulk.room(at: offset, in: file) }
+                piece = UnsafeRawBufferPointer(rebasing: piece.prefix(room))
+            }
             do throws(FormatError) { try scanner.scan(piece) } catch {
                 throw .diverged("what was received at \(written) does not follow on the WAL that is here: \(error)")
             }
-            do throws(Errno) {
-                try file.writeFully(at: Int(written.rawValue - segment.startLSN.rawValue), piece)
-            } catch {
-                throw WALStoreError("writing \(store.directory.file(segment))", error)
+            try Self.writing(path) { () throws(Errno) in
+                if isBulk { return try bulk.add(piece, at: offset, in: file) }
+                try file.writeFully(at: offset, piece)
+                if offset + piece.count > preparedBytes { try prepare(file, from: offset + piece.count, segment.size) }
             }
-            isFlushed = false
+            unflushedBytes += piece.count
             written.rawValue += UInt64(piece.count)
             if let end = scanner.lastRecordEnd { recordEnd = end }
             rest = UnsafeRawBufferPointer(rebasing: rest[piece.count...])
@@ -60,16 +72,37 @@ public struct WALWriter: ~Copyable {
         }
     }
 
+    private static let bulkBytes = 1 << 20
+    private static let preparedStepBytes = 1 << 20
+
+    private static func writing<Value>(
+        _ path: FilePath, _ body: () throws(Errno) -> Value
+    ) throws(WALStoreError) -> Value {
+        do throws(Errno) { return try body() } catch { throw WALStoreError("writing \(path)", error) }
+    }
+
+    /// Writes zeros where WAL comes soon. The file has the space, but space that was never written to becomes content
+    /// in the journal, which a commit would wait for each time.
+    private mutating func prepare(_ file: FileDescriptor, from offset: Int, _ segmentSize: Int) throws(Errno) {
+        let end = min(segmentSize, offset + Self.preparedStepBytes)
+        let zeros = [UInt8](repeating: 0, count: end - offset)
+        try retrying { try zeros.withUnsafeBytes { try file.writeFully(at: offset, $0) } }
+        preparedBytes = end
+    }
+
     /// Puts on disk what was written.
     ///
     /// - Returns: Behind the last whole record on disk.
     @discardableResult
     public mutating func flush() throws(WALStoreError) -> LSN {
-        if !isFlushed, let current {
+        if unflushedBytes > 0, let current {
+            let path = store.directory.file(current.segment)
+            try Self.writing(path) { () throws(Errno) in try bulk.write(to: current.file) }
             do throws(Errno) { try current.file.synchronizeData() } catch {
-                throw WALStoreError("synchronizing \(store.directory.file(current.segment))", error)
+                throw WALStoreError("synchronizing \(path)", error)
             }
-            isFlushed = true
+            isBulk = unflushedBytes >= Self.bulkBytes
+            unflushedBytes = 0
         }
         if flushedRecordEnd != recordEnd {
             flushedRecordEnd = recordEnd
@@ -119,6 +152,7 @@ public struct WALWriter: ~Copyable {
         }
         try? current?.file.close()
         current = file.map { (segment, $0) }
+        preparedBytes = 0
         timeline = next
         written = switchLSN
         scanner = WALRecordScanner(startingAt: switchLSN, segmentSize: size, checksCRC: false)
@@ -138,6 +172,7 @@ public struct WALWriter: ~Copyable {
             file = try store.directory.create(segment)
         }
         current = (segment, file)
+        preparedBytes = 0
         return file
     }
 
