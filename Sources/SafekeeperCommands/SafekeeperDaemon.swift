@@ -59,10 +59,12 @@ struct SafekeeperDaemon {
 
     private func makeService(_ access: ReplicationAccess, _ logger: Logger) throws -> SafekeeperService {
         let place = try ArchivePlace.open(configuration, prefix: cluster.archivePrefix, of: cluster.identity)
+        var source = try installation.source()
+        source.firstPosition = cluster.start
         let service = try SafekeeperService(
             directory: installation.directory, identity: cluster.identity,
             settings: SafekeeperService.Settings(
-                source: try installation.source(), server: try access.load(), serverVersion: cluster.serverVersion,
+                source: source, server: try access.load(), serverVersion: cluster.serverVersion,
                 serverVersionNumber: cluster.serverVersionNumber, archive: place.writer,
                 workers: try configuration.required(Settings.workers),
                 offloadInterval: try configuration.required(Settings.offloadInterval),
