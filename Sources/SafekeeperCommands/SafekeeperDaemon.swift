@@ -54,6 +54,7 @@ struct SafekeeperDaemon {
             throw CommandFailure.cannotListen(
                 on: address, code: error.code, reason: error.description, setting: Settings.safekeeperListenPG)
         }
+        try await write(service)  // what `stop` tells of
         logger.info("stopped")
     }
 
@@ -92,12 +93,16 @@ struct SafekeeperDaemon {
     private func report(_ service: SafekeeperService) async throws {
         _ = try await service.awaitListening()
         Readiness.shared.ready()
-        let file = installation.directory.status.string
         while true {
-            let status = try await currentStatus(of: service)
-            writeSmallFile(file, String(decoding: try JSONEncoder().encode(status), as: UTF8.self))
+            try await write(service)
             try await Task.sleep(for: .seconds(1))
         }
+    }
+
+    private func write(_ service: SafekeeperService) async throws {
+        let status = try await currentStatus(of: service)
+        writeSmallFile(
+            installation.directory.status.string, String(decoding: try JSONEncoder().encode(status), as: UTF8.self))
     }
 }
 
