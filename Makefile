@@ -50,7 +50,7 @@ test-storages:
 soak:
 	@scripts/setup test
 	swift build --build-tests
-	TEST_SOAK=yes swift test $(TEST_FLAGS) --filter SafekeeperTests
+	TEST_SOAK=yes swift test $(TEST_FLAGS) --filter EndToEndTests.Safekeeper
 
 test-segsize:
 	@scripts/setup test-segsize

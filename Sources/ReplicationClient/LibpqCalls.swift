@@ -4,6 +4,9 @@ import Glibc
 /// How long a connection may take to come up, for each address that the host has.
 private let connectTimeoutSeconds = 15
 
+/// How long a server may take to answer: what is asked is all quick.
+private let answerMilliseconds = 20_000
+
 /// Connects. Of a parameter that is given twice, the last one counts; the first `dbname` may be a connection string.
 func connect(_ parameters: [(String, String)]) throws(ReplicationError) -> OpaquePointer {
     let all =
@@ -39,12 +42,46 @@ private func isDenial(_ message: String) -> Bool {
 func perform(
     _ command: String, on connection: OpaquePointer, expecting status: ExecStatusType
 ) throws(ReplicationError) -> OpaquePointer? {
-    let result = PQexec(connection, command)
+    // Not `PQexec`, which waits for ever for a server that is there and says nothing.
+    guard PQsendQuery(connection, command) == 1 else {
+        throw ReplicationError(.unavailable, lastMessage(connection))
+    }
+    let deadline = monotonicMilliseconds() + answerMilliseconds
+    var result: OpaquePointer?
+    repeat {
+        do { try awaitResult(connection, until: deadline) } catch {
+            PQclear(result)
+            throw error
+        }
+        guard let next = PQgetResult(connection) else { break }
+        PQclear(result)
+        result = next
+    } while PQresultStatus(result) != PGRES_COPY_BOTH
     guard PQresultStatus(result) == status else {
         defer { PQclear(result) }
         throw failure(of: result, on: connection)
     }
     return result
+}
+
+private func awaitResult(_ connection: OpaquePointer, until deadline: Int) throws(ReplicationError) {
+    while PQisBusy(connection) == 1 {
+        let left = deadline - monotonicMilliseconds()
+        guard left > 0 else {
+            throw ReplicationError(.unavailable, "no answer came within \(answerMilliseconds / 1000) s")
+        }
+        var file = pollfd(fd: PQsocket(connection), events: Int16(POLLIN), revents: 0)
+        guard poll(&file, 1, Int32(left)) >= 0 || errno == EINTR else {
+            throw ReplicationError(.unavailable, "poll: \(String(cString: strerror(errno)))")
+        }
+        guard PQconsumeInput(connection) == 1 else { throw ReplicationError(.unavailable, lastMessage(connection)) }
+    }
+}
+
+private func monotonicMilliseconds() -> Int {
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return now.tv_sec * 1000 + now.tv_nsec / 1_000_000
 }
 
 /// The rows of a result; nil for NULL.

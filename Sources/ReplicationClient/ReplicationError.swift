@@ -20,8 +20,11 @@ public struct ReplicationError: Error, Sendable, CustomStringConvertible {
         self.message = message
     }
 
-    /// "requested WAL segment … has already been removed".
-    public var isRemovedWAL: Bool { code == .refused(state: "58P01") || message.contains("already been removed") }
+    /// "requested WAL segment … has already been removed", or, from 18 on, "can no longer access replication slot".
+    public var isRemovedWAL: Bool {
+        code == .refused(state: "58P01") || message.contains("already been removed")
+            || message.contains("can no longer access replication slot")
+    }
     /// The slot is there already.
     public var isDuplicate: Bool { code == .refused(state: "42710") }
 }

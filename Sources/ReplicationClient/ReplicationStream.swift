@@ -106,13 +106,10 @@ extension ReplicationConnection {
         guard result == 1, flush == 0 else { throw ReplicationError(.unavailable, lastMessage(raw)) }
     }
 
-    /// Ends the copying after `.endOfTimeline`.
+    /// Ends the copying after `.endOfTimeline`. What ended it, where that was an error, is thrown.
     ///
     /// - Returns: The timeline that follows, and where it begins; nil when the server just ends, as when it shuts down.
     public func nextTimeline() throws(ReplicationError) -> (timeline: TimelineID, start: LSN)? {
-        guard PQputCopyEnd(raw, nil) == 1, PQflush(raw) == 0 else {
-            throw ReplicationError(.unavailable, lastMessage(raw))
-        }
         var next: (TimelineID, LSN)?
         while let result = PQgetResult(raw) {
             defer { PQclear(result) }
@@ -123,7 +120,12 @@ extension ReplicationConnection {
                     let lsn = LSN(String(cString: start))
                 else { throw ReplicationError(.garbled, "\(address) does not say which timeline follows") }
                 next = (number, lsn)
-            case PGRES_COMMAND_OK, PGRES_COPY_IN, PGRES_COPY_BOTH, PGRES_COPY_OUT: continue
+            case PGRES_COPY_IN:
+                // The server's half has ended in order. An error would have ended both.
+                guard PQputCopyEnd(raw, nil) == 1, PQflush(raw) == 0 else {
+                    throw ReplicationError(.unavailable, lastMessage(raw))
+                }
+            case PGRES_COMMAND_OK, PGRES_COPY_BOTH, PGRES_COPY_OUT: continue
             default: throw failure(of: result, on: raw)
             }
         }

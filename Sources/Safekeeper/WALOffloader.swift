@@ -28,8 +28,8 @@ final class WALOffloader: Sendable {
 
     /// How far the archive has the segment that is being written.
     private let unfinished = Mutex(LSN.invalid)
-    /// Segments whose beginnings are in the archive, and to be taken away when they are full.
-    private let begun = Mutex<Set<WALSegment>>([])
+    /// Segments whose beginnings may be in the archive, and are to be taken away when they are full.
+    private let begun = Mutex<[WALSegment: UnfinishedSegment]>([:])
 
     init(store: WALStore, archive: WALArchiveWriter, record: OffloadRecord, parallel: Int, logger: Logger) {
         self.store = store
@@ -48,6 +48,9 @@ final class WALOffloader: Sendable {
 
     /// Offloads until the task is cancelled.
     func run() async throws {
+        // A process that was killed may have left beginnings of the last ones.
+        let last = try await BlockingWork.run { [store] _ in try store.segments().suffix(2) }
+        begun.withLock { for segment in last { $0[segment] = UnfinishedSegment(segment) } }
         var pause = Self.firstPause
         while true {
             let position = store.position
@@ -93,7 +96,9 @@ final class WALOffloader: Sendable {
             while try await !offloadBatch() {}
             try await offloadUnfinished()
         } catch {
-            logger.warning("WAL stays on this disk alone until the next start: \(error)")
+            let (offloaded, flushed) = (status.offloaded, store.position?.flushed ?? .invalid)
+            let start = offloaded == .invalid ? "" : " from \(offloaded)"
+            logger.warning("WAL\(start) up to \(flushed) stays on this disk alone until the next start: \(error)")
         }
     }
 
@@ -109,21 +114,22 @@ final class WALOffloader: Sendable {
         guard let position = store.position else { return }
         let segment = WALSegment(
             timeline: position.timeline, holding: position.flushed, size: store.identity.segmentSize)
-        // Less than a page tells nothing.
-        guard position.flushed.rawValue >= segment.startLSN.rawValue + UInt64(Page.size),
-            unfinished.withLock({ $0 < position.flushed })
-        else { return }
-        begun.withLock { _ = $0.insert(segment) }
-        try await archive.pushUnfinished(store.file(of: segment).string, segment, end: position.flushed)
+        guard position.flushed > segment.startLSN, unfinished.withLock({ $0 < position.flushed }) else { return }
+        // It belongs behind the others: where one of them is refused, the archive is another history's.
+        guard try await BlockingWork.run({ [self] _ in try waiting() }).isEmpty else { return }
+        var beginning = begun.withLock { $0[segment] } ?? UnfinishedSegment(segment)
+        // Also after a failure: what was put may be there.
+        defer { begun.withLock { [beginning] in $0[segment] = beginning } }
+        try await archive.pushUnfinished(store.file(of: segment).string, &beginning, end: position.flushed)
         unfinished.withLock { $0 = position.flushed }
         current.withLock { $0.offloaded = max($0.offloaded, position.flushed) }
     }
 
     /// Takes away beginnings of segments that the archive has whole.
     private func removeBegun() async throws {
-        for segment in begun.withLock({ $0 }) where has(segment) {
-            try await archive.removeUnfinished(of: segment, below: nil)
-            begun.withLock { _ = $0.remove(segment) }
+        for (segment, beginning) in begun.withLock({ $0 }) where has(segment) {
+            try await archive.removeUnfinished(store.file(of: segment).string, beginning)
+            begun.withLock { $0[segment] = nil }
         }
     }
 

@@ -1,6 +1,7 @@
 import Logging
 import PostgresFormat
 import ReplicationClient
+import Synchronization
 import WALStore
 
 /// The primary's WAL does not follow on what is here. Trying again changes nothing: the text says what to do.
@@ -58,7 +59,25 @@ extension WALReceiver {
         let compared = LSN(rawValue: max(earliest, wanted) / page * page)
         return Start(
             timeline: position.timeline, lsn: position.flushed,
-            compared: try hasSegment(at: compared, position.timeline) ? compared : position.flushed)
+            compared: try !comparesNothing.exchange(false, ordering: .relaxed)
+                && hasSegment(at: compared, position.timeline) ? compared : position.flushed)
+    }
+
+    /// What follows from the primary's not having WAL any more that was asked for.
+    func removedWAL(
+        _ start: Start, _ written: LSN, _ connection: borrowing ReplicationConnection, _ error: ReplicationError
+    ) -> any Error {
+        if start.compared < start.lsn, written == start.lsn {
+            // It may be what was to be compared only: the next record's link to the one before still tells.
+            comparesNothing.store(true, ordering: .relaxed)
+            return error
+        }
+        return Refusal(
+            "\(connection.address) has removed WAL that is missing here, from \(store.position?.flushed ?? written) on: "
+                + "\(error). Its max_slot_wal_keep_size was reached, or slot \(source.slot) was dropped. What is here "
+                + "stays, and is served. To go on without what is missing, drop the slot there (select "
+                + "pg_drop_replication_slot('\(source.slot)')), make a new safekeeper in an empty directory with a "
+                + "storage prefix of its own, and take a new base backup")
     }
 
     private func hasSegment(at lsn: LSN, _ timeline: TimelineID) throws -> Bool {
@@ -76,11 +95,13 @@ extension WALReceiver {
             metadata: ["flushed": "\(position.flushed)"])
     }
 
-    /// Without WAL of our own: from where the slot holds it, else from the segment that the server writes.
+    /// Without WAL of our own: from where the slot holds it, else from where the server was when it was made.
     private func firstStart(
         _ connection: borrowing ReplicationConnection, _ system: ReplicationConnection.System
     ) throws -> Start {
-        var (timeline, lsn) = (system.timeline, system.flushed)
+        let first = source.firstPosition ?? WALStore.Position(timeline: system.timeline, flushed: system.flushed)
+        var (timeline, lsn) = (first.timeline, first.flushed)
+        // Servers before 15 do not tell of a slot.
         if connection.serverVersion >= 150_000, let slot = try connection.readSlot(source.slot) {
             lsn = slot.start
             if let older = slot.timeline { timeline = older }

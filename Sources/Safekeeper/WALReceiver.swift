@@ -15,6 +15,8 @@ public final class WALReceiver: Sendable {
         public let name: String
         /// Holds WAL on the primary while we are away; made where it is missing.
         public let slot: String
+        /// Where the primary was when the slot was made: the beginning of all, where the slot does not tell.
+        public var firstPosition: WALStore.Position?
 
         public init(connectionInfo: String, name: String, slot: String) {
             self.connectionInfo = connectionInfo
@@ -26,6 +28,8 @@ public final class WALReceiver: Sendable {
     let source: Source
     let store: WALStore
     let logger: Logger
+    /// The primary has removed what was to be compared: nothing is, the next time.
+    let comparesNothing = Atomic(false)
     private let current = Mutex(ReceiverStatus())
 
     public init(source: Source, store: WALStore, logger: Logger) {
@@ -104,13 +108,17 @@ public final class WALReceiver: Sendable {
             status.connectionCount += 1
         }
         try enter(connection, start, &writer)
-        while try stream(connection, &writer, wakeup) {
-            guard let next = try connection.nextTimeline() else {
-                throw ReplicationError(.unavailable, "\(connection.address) has ended the replication")
+        do {
+            while try stream(connection, &writer, wakeup) {
+                guard let next = try connection.nextTimeline() else {
+                    throw ReplicationError(.unavailable, "\(connection.address) has ended the replication")
+                }
+                logger.info("timeline \(next.timeline) begins at \(next.start)")
+                try follow(next.timeline, connection, &writer)
+                try connection.startReplication(slot: source.slot, from: writer.written, timeline: next.timeline)
             }
-            logger.info("timeline \(next.timeline) begins at \(next.start)")
-            try follow(next.timeline, connection, &writer)
-            try connection.startReplication(slot: source.slot, from: writer.written, timeline: next.timeline)
+        } catch let error as ReplicationError {
+            throw error.isRemovedWAL ? removedWAL(start, writer.written, connection, error) : error
         }
         _ = try? writer.flush()
         try? connection.sendStatus(written: writer.written, flushed: store.position?.flushed ?? .invalid)
@@ -123,9 +131,7 @@ public final class WALReceiver: Sendable {
         do {
             try connection.startReplication(slot: source.slot, from: start.compared, timeline: start.timeline)
         } catch {
-            guard error.isRemovedWAL, start.compared < start.lsn else { throw error }
-            // What was to be compared is gone there; the next record's link to the one before still tells.
-            try connection.startReplication(slot: source.slot, from: start.lsn, timeline: start.timeline)
+            throw error.isRemovedWAL ? removedWAL(start, start.lsn, connection, error) : error
         }
         logger.info(
             "receiving",
@@ -156,11 +162,15 @@ public final class WALReceiver: Sendable {
     /// At most so much is written before it is put on disk.
     private static let flushBytes = 4 << 20
 
+    /// A primary that is asked for an answer and has said nothing for so long is gone, whatever the network says.
+    private static let silenceMilliseconds = 30_000
+
     /// - Returns: Whether the timeline has ended; false when `wakeup` was signalled.
     private func stream(
         _ connection: borrowing ReplicationConnection, _ writer: inout WALWriter, _ wakeup: Wakeup
     ) throws -> Bool {
         var lastStatus = milliseconds()
+        var lastHeard = lastStatus
         var flushed = store.position?.flushed ?? .invalid
         // As far as it has told on this connection: in a keepalive it says no more than what it has sent.
         var primaryEnd = LSN.invalid
@@ -214,11 +224,17 @@ public final class WALReceiver: Sendable {
                 mustReply = true
             }
             if hasEnded { return true }
-            let isDue = milliseconds() - lastStatus >= Self.statusIntervalMilliseconds
+            let now = milliseconds()
+            if hasHeard { lastHeard = now }
+            guard now - lastHeard < Self.silenceMilliseconds else {
+                throw ReplicationError(
+                    .unavailable, "\(connection.address) has said nothing for \(Self.silenceMilliseconds / 1000) s")
+            }
+            let isDue = now - lastStatus >= Self.statusIntervalMilliseconds
             if mustReply || isDue {
                 // A primary that is idle says nothing by itself: asked, it shows that it is there.
                 try connection.sendStatus(written: writer.written, flushed: flushed, wantsReply: isDue)
-                lastStatus = milliseconds()
+                lastStatus = now
             }
             if unflushed < Self.flushBytes {
                 let left = Self.statusIntervalMilliseconds - (milliseconds() - lastStatus)

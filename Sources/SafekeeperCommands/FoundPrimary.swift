@@ -12,6 +12,8 @@ struct FoundPrimary {
     /// 150004 is 15.4.
     let versionNumber: Int
     let address: String
+    /// Where its WAL ended before the slot was made; nil where it is not there.
+    var end: WALStore.Position?
 
     /// Connects to the primary, and makes the slot there, so that no WAL is missed from now on.
     ///
@@ -31,7 +33,8 @@ struct FoundPrimary {
                 systemIdentifier: system.identifier, segmentSize: try connection.walSegmentSize(),
                 major: connection.serverVersion / 10_000),
             version: try connection.show("server_version"), versionNumber: connection.serverVersion,
-            address: connection.address)
+            address: connection.address,
+            end: WALStore.Position(timeline: system.timeline, flushed: system.flushed))
         do { try connection.createSlot(source.slot) } catch {
             guard error.isDuplicate else { throw error }
         }

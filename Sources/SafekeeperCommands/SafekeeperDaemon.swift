@@ -54,15 +54,18 @@ struct SafekeeperDaemon {
             throw CommandFailure.cannotListen(
                 on: address, code: error.code, reason: error.description, setting: Settings.safekeeperListenPG)
         }
+        try await write(service)  // what `stop` tells of
         logger.info("stopped")
     }
 
     private func makeService(_ access: ReplicationAccess, _ logger: Logger) throws -> SafekeeperService {
         let place = try ArchivePlace.open(configuration, prefix: cluster.archivePrefix, of: cluster.identity)
+        var source = try installation.source()
+        source.firstPosition = cluster.start
         let service = try SafekeeperService(
             directory: installation.directory, identity: cluster.identity,
             settings: SafekeeperService.Settings(
-                source: try installation.source(), server: try access.load(), serverVersion: cluster.serverVersion,
+                source: source, server: try access.load(), serverVersion: cluster.serverVersion,
                 serverVersionNumber: cluster.serverVersionNumber, archive: place.writer,
                 workers: try configuration.required(Settings.workers),
                 offloadInterval: try configuration.required(Settings.offloadInterval),
@@ -90,12 +93,16 @@ struct SafekeeperDaemon {
     private func report(_ service: SafekeeperService) async throws {
         _ = try await service.awaitListening()
         Readiness.shared.ready()
-        let file = installation.directory.status.string
         while true {
-            let status = try await currentStatus(of: service)
-            writeSmallFile(file, String(decoding: try JSONEncoder().encode(status), as: UTF8.self))
+            try await write(service)
             try await Task.sleep(for: .seconds(1))
         }
+    }
+
+    private func write(_ service: SafekeeperService) async throws {
+        let status = try await currentStatus(of: service)
+        writeSmallFile(
+            installation.directory.status.string, String(decoding: try JSONEncoder().encode(status), as: UTF8.self))
     }
 }
 

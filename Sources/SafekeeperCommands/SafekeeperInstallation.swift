@@ -1,6 +1,7 @@
 import CommandKit
 import FoundationEssentials
 import ObjectStorage
+import PostgresFormat
 import Safekeeper
 import Snapshots
 import SystemPackage
@@ -17,6 +18,15 @@ struct SafekeeperInstallation {
         let serverVersionNumber: Int
         /// Below `storage_dest`.
         let archivePrefix: String
+        /// Where the primary's WAL ended then, and on which timeline; nil where it was not there, or an earlier version
+        /// wrote this.
+        var startLSN: String?
+        var startTimeline: UInt32?
+
+        var start: WALStore.Position? {
+            guard let timeline = startTimeline, let lsn = startLSN.flatMap({ LSN($0) }) else { return nil }
+            return WALStore.Position(timeline: timeline, flushed: lsn)
+        }
     }
 
     let configuration: Configuration
@@ -56,7 +66,8 @@ struct SafekeeperInstallation {
     func write(_ primary: FoundPrimary, _ place: ArchivePlace) throws {
         let cluster = Cluster(
             identity: primary.identity, serverVersion: primary.version, serverVersionNumber: primary.versionNumber,
-            archivePrefix: place.prefix)
+            archivePrefix: place.prefix, startLSN: primary.end.map { "\($0.flushed)" },
+            startTimeline: primary.end?.timeline)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         try writeDurably(Array(try encoder.encode(cluster)), to: directory.cluster)

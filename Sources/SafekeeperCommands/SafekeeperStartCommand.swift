@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import CommandKit
+import PostgresFormat
 import Safekeeper
 import SystemPackage
 
@@ -66,6 +67,13 @@ public struct SafekeeperStopCommand: AsyncParsableCommand {
         let wasRunning = try Daemon.stop(
             directory: common.directory, name: SafekeeperInstallation.daemonName, mode: mode)
         StandardOutput.line(wasRunning ? "stopped" : "no safekeeper runs on \(common.directory)")
+        guard wasRunning, mode == .fast, let status = try SafekeeperInstallation(common).lastStatus(),
+            let flushed = status.flushed.flatMap({ LSN($0) }), let offloaded = status.offloaded.flatMap({ LSN($0) }),
+            offloaded < flushed
+        else { return }
+        let start = offloaded == .invalid ? "" : " from \(offloaded)"
+        StandardOutput.line(
+            "WAL\(start) up to \(flushed) is not in storage: it is on this disk alone until the next start")
     }
 }
 

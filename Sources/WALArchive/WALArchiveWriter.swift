@@ -1,13 +1,13 @@
 import Glibc
 public import ObjectStorage
-public import PostgresFormat
+import PostgresFormat
 
 /// A WAL archive that is opened for writing. Nothing that it has is ever overwritten; nothing is removed but beginnings
 /// of segments that it has more of.
 public struct WALArchiveWriter: Sendable {
     public let reader: WALArchiveReader
-    private let store: any ObjectStore
-    private let compression: WALCompression
+    let store: any ObjectStore
+    let compression: WALCompression
 
     public init(
         _ store: any ObjectStore, prefix: String, systemIdentifier: UInt64? = nil, compression: WALCompression
@@ -32,14 +32,16 @@ public struct WALArchiveWriter: Sendable {
     /// - Throws: `WALArchiveError.conflict` when the archive has another content under this name, `.damaged` when the
     ///   file is not what the name promises, or what lies there is damaged; `.unreadable`, `.file`; `ObjectStoreError`.
     public func push(_ path: String, as name: WALFileName) async throws -> PushOutcome {
-        let (file, sizeBytes) = try await BlockingWork.run { [systemIdentifier = reader.systemIdentifier] _ in
-            try Self.open(path, name, systemIdentifier)
-        }
+        let (file, sizeBytes) = try await open(path, name)
         let present = try await reader.objects(named: name)
         if !present.isEmpty {
             try await compare(file, sizeBytes, with: present)
             return .alreadyThere
         }
+        return try await store(file, sizeBytes, as: name)
+    }
+
+    private func store(_ file: LocalFile, _ sizeBytes: Int, as name: WALFileName) async throws -> PushOutcome {
         let key = reader.key(name, compression.codec)
         let content = CompressedFile(file: file, sizeBytes: sizeBytes, compression: compression)
         do {
@@ -57,66 +59,90 @@ public struct WALArchiveWriter: Sendable {
         return .stored
     }
 
-    /// Brings the beginning of a segment that is being written into the archive, up to `end`, and takes away those that
-    /// go less far: they are a part of it.
+    /// Pushes files in their order, up to `parallel` at the same time. One that fails stops no other, but for a conflict:
+    /// what follows it here is another history, and does not belong behind what is archived. So all that is archived
+    /// already is compared first, and no file behind a conflict is stored.
     ///
-    /// - Parameter path: The segment's file; what is below `end` changes no more.
-    public func pushUnfinished(_ path: String, _ segment: WALSegment, end: LSN) async throws {
-        let name = WALFileName(unfinished: segment, end: end)
-        let sizeBytes = Int(end.rawValue - segment.startLSN.rawValue)
-        let file = try await BlockingWork.run { [systemIdentifier = reader.systemIdentifier] _ in
-            let file = try LocalFile.open(reading: path)
-            try WALContentCheck.check(file, sizeBytes: sizeBytes, name, systemIdentifier: systemIdentifier)
-            return file
-        }
-        let content = CompressedFile(file: file, sizeBytes: sizeBytes, compression: compression)
-        do {
-            try await store.put(reader.key(name, compression.codec), .stream(content), mode: .createOnly)
-        } catch {
-            if let cause = error.cause as? WALArchiveError { throw cause }
-            // Another safekeeper of this timeline was quicker.
-            guard error.code == .alreadyExists else { throw error }
-        }
-        try await removeUnfinished(of: segment, below: end)
-    }
-
-    /// Takes away beginnings of a segment that are not needed any more.
-    ///
-    /// - Parameter end: Those that go less far than this; nil: all of them, as the archive has the segment.
-    public func removeUnfinished(of segment: WALSegment, below end: LSN?) async throws(ObjectStoreError) {
-        let keys = try await reader.unfinished(of: WALFileName(segment)).compactMap { object -> ObjectKey? in
-            guard case .unfinished(let found) = object.name.kind, end.map({ found < $0 }) ?? true else { return nil }
-            return object.key
-        }
-        if !keys.isEmpty { try await store.delete(keys) }
-    }
-
-    /// Pushes files in their order, up to `parallel` at the same time. One that fails stops no other: `each` hears of
-    /// every one as it ends.
+    /// - Parameter each: Hears of every file as it ends.
     public func offload(
         _ files: [LocalWAL], parallel: Int, each: (LocalWAL, Result<PushOutcome, any Error>) async -> Void
     ) async {
-        // Children give a number and an outcome of their own type: with a tuple of the file and a `Result`, the 6.3
-        // compiler's optimizer makes a task that crashes when it ends.
-        await withTaskGroup(of: Ended.self) { group in
-            for (index, file) in files.enumerated() {
-                if index >= max(1, parallel), let ended = await group.next() {
-                    await each(files[ended.index], ended.result)
-                }
-                group.addTask { await end(index, file) }
-            }
-            for await ended in group { await each(files[ended.index], ended.result) }
+        var missing: [Int] = []
+        var conflict: (index: Int, error: any Error)?
+        func note(_ index: Int, _ error: any Error) {
+            guard case WALArchiveError.conflict = error, index < conflict?.index ?? .max else { return }
+            conflict = (index, error)
         }
+        let comparing: @Sendable (Int) async -> Ended = { await compareArchived($0, files[$0]) }
+        await perform(files.indices.map(\.self), parallel, comparing) { ended in
+            switch ended.result {
+            case .success(nil): missing.append(ended.index)
+            case .success(let outcome?): await each(files[ended.index], .success(outcome))
+            case .failure(let error):
+                note(ended.index, error)
+                await each(files[ended.index], .failure(error))
+            }
+            return .max
+        }
+        missing.sort()
+        let storing: @Sendable (Int) async -> Ended = { await store($0, files[$0]) }
+        let begun = await perform(missing.filter { $0 < conflict?.index ?? .max }, parallel, storing) { ended in
+            if case .failure(let error) = ended.result { note(ended.index, error) }
+            await each(files[ended.index], ended.result.map { $0 ?? .stored })
+            return conflict?.index ?? .max
+        }
+        guard let conflict else { return }
+        for index in missing where !begun.contains(index) { await each(files[index], .failure(conflict.error)) }
     }
 
+    /// What became of a file; `.success(nil)`: the archive does not have it.
     private struct Ended: Sendable {
         let index: Int
-        let result: Result<PushOutcome, any Error>
+        let result: Result<PushOutcome?, any Error>
     }
 
-    private func end(_ index: Int, _ file: LocalWAL) async -> Ended {
-        do { return Ended(index: index, result: .success(try await push(file.path, as: file.name))) } catch {
-            return Ended(index: index, result: .failure(error))
+    /// - Parameter each: Hears of every one as it ends, and gives the index from which on none is to be begun.
+    /// - Returns: Those that were begun.
+    @discardableResult
+    private func perform(
+        _ indices: [Int], _ parallel: Int, _ work: @escaping @Sendable (Int) async -> Ended,
+        each: (Ended) async -> Int
+    ) async -> Set<Int> {
+        var begun: Set<Int> = []
+        var limit = Int.max
+        // Children give a type of their own: with a tuple of the file and a `Result`, the 6.3 compiler's optimizer
+        // makes a task that crashes when it ends.
+        await withTaskGroup(of: Ended.self) { group in
+            for (place, index) in indices.enumerated() {
+                if place >= max(1, parallel), let ended = await group.next() { limit = await each(ended) }
+                guard index < limit else { break }
+                begun.insert(index)
+                group.addTask { await work(index) }
+            }
+            for await ended in group { _ = await each(ended) }
+        }
+        return begun
+    }
+
+    private func compareArchived(_ index: Int, _ local: LocalWAL) async -> Ended {
+        do {
+            let (file, sizeBytes) = try await open(local.path, local.name)
+            let present = try await reader.objects(named: local.name)
+            try await compare(file, sizeBytes, with: present)
+            return Ended(index: index, result: .success(present.isEmpty ? nil : .alreadyThere))
+        } catch { return Ended(index: index, result: .failure(error)) }
+    }
+
+    private func store(_ index: Int, _ local: LocalWAL) async -> Ended {
+        do {
+            let (file, sizeBytes) = try await open(local.path, local.name)
+            return Ended(index: index, result: .success(try await store(file, sizeBytes, as: local.name)))
+        } catch { return Ended(index: index, result: .failure(error)) }
+    }
+
+    private func open(_ path: String, _ name: WALFileName) async throws -> (file: LocalFile, sizeBytes: Int) {
+        try await BlockingWork.run { [systemIdentifier = reader.systemIdentifier] _ in
+            try Self.open(path, name, systemIdentifier)
         }
     }
 
@@ -136,21 +162,30 @@ public struct WALArchiveWriter: Sendable {
 
     private func compare(_ file: LocalFile, _ sizeBytes: Int, with objects: [WALObject]) async throws {
         for object in objects {
-            let comparison = Comparison(file)
-            let storedBytes: Int
-            do {
-                storedBytes = try await reader.read(object) { bytes throws(WALArchiveError) in
-                    try comparison.take(bytes)
-                }
-            } catch WALArchiveError.unreadable(let reason) {
-                throw WALArchiveError.unreadable("\(file.path) cannot be compared with what is archived: \(reason)")
-            }
-            guard storedBytes == sizeBytes, !comparison.differs else {
-                throw WALArchiveError.conflict(
-                    "\(file.path) differs from \(object.key) in \(store.location), which is archived under its name: "
-                        + "two servers have written it; nothing was overwritten")
-            }
+            let (storedBytes, differs) = try await comparison(file, sizeBytes, object)
+            guard storedBytes == sizeBytes, !differs else { throw conflict(file, object) }
         }
+    }
+
+    /// Compares up to where one of the two ends.
+    func comparison(
+        _ file: LocalFile, _ sizeBytes: Int, _ object: WALObject
+    ) async throws -> (storedBytes: Int, differs: Bool) {
+        let comparison = Comparison(file, sizeBytes: sizeBytes)
+        do {
+            let storedBytes = try await reader.read(object) { bytes throws(WALArchiveError) in
+                try comparison.take(bytes)
+            }
+            return (storedBytes, comparison.differs)
+        } catch WALArchiveError.unreadable(let reason) {
+            throw WALArchiveError.unreadable("\(file.path) cannot be compared with what is archived: \(reason)")
+        }
+    }
+
+    func conflict(_ file: LocalFile, _ object: WALObject) -> WALArchiveError {
+        .conflict(
+            "\(file.path) differs from \(object.key) in \(store.location), which is archived under its name: two "
+                + "servers have written it; nothing was overwritten")
     }
 }
 
@@ -176,25 +211,27 @@ extension WALContentCheck {
 /// - Note: Not guarded: `ReadableStore.stream` waits for each piece to be taken before it hands over the next.
 private final class Comparison: @unchecked Sendable {
     private let file: LocalFile
+    private let sizeBytes: Int
     private var offset = 0
     private let local: UnsafeMutableRawBufferPointer
     private(set) var differs = false
 
-    init(_ file: LocalFile) {
+    init(_ file: LocalFile, sizeBytes: Int) {
         self.file = file
+        self.sizeBytes = sizeBytes
         local = .allocate(byteCount: 256 << 10, alignment: 64)
     }
 
     deinit { local.deallocate() }
 
     func take(_ bytes: UnsafeRawBufferPointer) throws(WALArchiveError) {
-        var rest = bytes
+        var rest = bytes.prefix(max(0, sizeBytes - offset))
         while !rest.isEmpty, !differs {
             let step = UnsafeRawBufferPointer(rebasing: rest.prefix(local.count))
             let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: local[..<step.count]), at: offset)
             differs = count != step.count || memcmp(local.baseAddress!, step.baseAddress!, count) != 0
             offset += step.count
-            rest = UnsafeRawBufferPointer(rebasing: rest[step.count...])
+            rest = rest.dropFirst(step.count)
         }
     }
 }

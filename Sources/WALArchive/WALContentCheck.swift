@@ -9,6 +9,8 @@ struct WALContentCheck {
 
     /// The largest history or backup file that is believed: PostgreSQL's have a line a TLI.
     private static let largestSmallFile = 16 << 20
+    /// `XLogLongPageHeaderData`'s.
+    private static let headerBytes = 40
 
     /// - Parameter systemIdentifier: The cluster's, where it is known.
     init(_ name: WALFileName, systemIdentifier: UInt64?) {
@@ -44,7 +46,10 @@ struct WALContentCheck {
     }
 
     private func checkPages() throws(WALArchiveError) {
-        guard firstPage.count == Page.size else { throw .damaged("it has \(sizeBytes) bytes, less than a page") }
+        // What is being written may end in its first page.
+        var leastBytes = Page.size
+        if case .unfinished = name.kind { leastBytes = Self.headerBytes }
+        guard firstPage.count >= leastBytes else { throw .damaged("it has \(sizeBytes) bytes, less than a page") }
         let (magic, segmentSize) = firstPage.withUnsafeBytes {
             (
                 UInt16(littleEndian: $0.loadUnaligned(as: UInt16.self)),
@@ -71,7 +76,8 @@ struct WALContentCheck {
         let header: WALPageHeader
         do {
             header = try WALPageHeader(
-                parsing: firstPage, at: segment.startLSN, segmentSize: segmentSize, major: major)
+                parsing: firstPage + [UInt8](repeating: 0, count: Page.size - firstPage.count),
+                at: segment.startLSN, segmentSize: segmentSize, major: major)
         } catch { throw .damaged(error.description) }
         // A TLI's first segment begins with a copy of the one it branched off from, so it may name an earlier one.
         guard header.timeline >= 1, header.timeline <= segment.timeline else {

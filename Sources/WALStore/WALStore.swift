@@ -14,6 +14,8 @@ public final class WALStore: Sendable {
         public let timeline: TimelineID
         /// Behind the last whole record that is on disk, whatever becomes of this machine's memory.
         public let flushed: LSN
+
+        public init(timeline: TimelineID, flushed: LSN) { (self.timeline, self.flushed) = (timeline, flushed) }
     }
 
     private struct Waiter {
@@ -23,6 +25,8 @@ public final class WALStore: Sendable {
     }
     private struct State {
         var position: Position?
+        /// The last record was a switch: what is left of its segment is zeros.
+        var isUnused = false
         var waiters: [Int: Waiter] = [:]
         var nextWaiter = 0
         var isClosed = false
@@ -31,8 +35,6 @@ public final class WALStore: Sendable {
     public let identity: ClusterIdentity
     public var path: FilePath { directory.path }
     let directory: WALDirectory
-    /// Whether the last record found was a switch to the next segment.
-    let beganUnused: Bool
     private let state = Mutex(State())
 
     /// Opens the directory, which must exist, and finds where its WAL ends: all records of the last two segments are
@@ -44,12 +46,13 @@ public final class WALStore: Sendable {
         directory = WALDirectory(path: path, identity: identity)
         try directory.removeUnfinished()
         let found = try directory.findEnd()
-        beganUnused = found?.isUnused ?? false
-        state.withLock { $0.position = found?.position }
+        state.withLock { ($0.position, $0.isUnused) = (found?.position, found?.isUnused ?? false) }
     }
 
     /// Nil while there is none.
     public var position: Position? { state.withLock(\.position) }
+    /// The same, and whether the last record was a switch to the next segment.
+    var end: (position: Position?, isUnused: Bool) { state.withLock { ($0.position, $0.isUnused) } }
 
     /// All segments that are here, by timeline and number. The last one is not full as a rule. It blocks.
     public func segments() throws(WALStoreError) -> [WALSegment] { try directory.segments() }
@@ -109,9 +112,9 @@ public final class WALStore: Sendable {
     }
 
     /// Called by the writer alone.
-    func advance(to position: Position) {
+    func advance(to position: Position, isUnused: Bool) {
         let ready = state.withLock { state in
-            state.position = position
+            (state.position, state.isUnused) = (position, isUnused)
             let ready = state.waiters.filter { Self.isOver($0.value, position) }
             for number in ready.keys { state.waiters[number] = nil }
             return ready.values

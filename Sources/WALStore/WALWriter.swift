@@ -29,11 +29,11 @@ public struct WALWriter: ~Copyable {
     /// - Parameter start: Where to begin in an empty store: the first byte of a segment.
     public init(_ store: WALStore, start: (timeline: TimelineID, segmentStart: LSN)) {
         self.store = store
-        let position = store.position
+        let (position, isUnused) = store.end
         timeline = position?.timeline ?? start.timeline
         written = position?.flushed ?? start.segmentStart
         scanner = WALRecordScanner(
-            startingAt: written, segmentSize: store.identity.segmentSize, isUnused: store.beganUnused, checksCRC: false)
+            startingAt: written, segmentSize: store.identity.segmentSize, isUnused: isUnused, checksCRC: false)
         recordEnd = written
         flushedRecordEnd = written
     }
@@ -106,7 +106,8 @@ public struct WALWriter: ~Copyable {
         }
         if flushedRecordEnd != recordEnd {
             flushedRecordEnd = recordEnd
-            store.advance(to: WALStore.Position(timeline: timeline, flushed: recordEnd))
+            store.advance(
+                to: WALStore.Position(timeline: timeline, flushed: recordEnd), isUnused: scanner.isUnused)
         }
         return flushedRecordEnd
     }
@@ -156,7 +157,9 @@ public struct WALWriter: ~Copyable {
         timeline = next
         written = switchLSN
         scanner = WALRecordScanner(startingAt: switchLSN, segmentSize: size, checksCRC: false)
-        if count > 0 { store.advance(to: WALStore.Position(timeline: next, flushed: switchLSN)) }
+        if count > 0 {
+            store.advance(to: WALStore.Position(timeline: next, flushed: switchLSN), isUnused: false)
+        }
     }
 
     /// The file of a segment; the one before is full and on disk.

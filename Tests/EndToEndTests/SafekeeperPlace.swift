@@ -12,16 +12,23 @@ final class SafekeeperPlace: Sendable {
     let storage: String
     let port: Int
     let httpPort: Int
+    /// What its programs find in their environment.
+    let environment: [String: String]
 
-    /// - Parameter directory: Where it keeps WAL; nil: below `path`.
-    init(_ name: String = "sk1", directory: String? = nil) throws {
+    /// - Parameters:
+    ///   - directory: Where it keeps WAL; nil: below `path`.
+    ///   - storage: Where it brings WAL; nil: a directory below `path`.
+    init(
+        _ name: String = "sk1", directory: String? = nil, storage: String? = nil, environment: [String: String] = [:]
+    ) throws {
         self.name = name
+        self.environment = environment
         path = NSTemporaryDirectory() + "zenith-sk-\(UUID().uuidString)"
         self.directory = directory ?? path + "/sk"
-        storage = path + "/storage"
+        self.storage = storage ?? path + "/storage"
         let ports = try TestServer.freePorts(2)
         (port, httpPort) = (ports[0], ports[1])
-        try FileManager.default.createDirectory(atPath: storage, withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: path + "/storage", withIntermediateDirectories: true)
         // PostgreSQL's user reads WAL in here.
         chmod(path, 0o755)
     }
@@ -40,6 +47,7 @@ final class SafekeeperPlace: Sendable {
         for name in ProcessInfo.processInfo.environment.keys where foreign.contains(where: name.hasPrefix) {
             environment[name] = .some(nil)
         }
+        for (name, value) in self.environment { environment[name] = value }
         return try run(
             [Workplace.programs + "/safekeeper"] + arguments + ["-D", directory], environment: environment,
             directory: path)
@@ -50,9 +58,9 @@ final class SafekeeperPlace: Sendable {
         try #require(result.status == 0, "safekeeper \(arguments): \(result.error)", sourceLocation: sourceLocation)
     }
 
-    func initialize(_ primary: PostgresCluster) throws {
+    func initialize(_ primary: PostgresCluster, source: String? = nil) throws {
         try succeed(
-            "init", "--name", name, "--wal-source", try Self.source(primary), "--storage-dest", storage,
+            "init", "--name", name, "--wal-source", try source ?? Self.source(primary), "--storage-dest", storage,
             "--listen-pg", "127.0.0.1:\(port)", "--listen-http", "127.0.0.1:\(httpPort)")
     }
 
@@ -60,13 +68,19 @@ final class SafekeeperPlace: Sendable {
         "host=127.0.0.1 port=\(try #require(primary.port)) user=postgres"
     }
 
-    /// As a crash of the process ends it. Nothing where none runs.
-    func kill() {
+    /// The running daemon's; nil where none runs.
+    var processID: Int32? {
         guard let text = try? String(contentsOfFile: directory + "/safekeeper.pid", encoding: .utf8),
             let pid = Int32(text.trimmingCharacters(in: .newlines)),
             let program = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/exe"),
             program == Workplace.programs + "/safekeeper"
-        else { return }
+        else { return nil }
+        return pid
+    }
+
+    /// As a crash of the process ends it. Nothing where none runs.
+    func kill() {
+        guard let pid = processID else { return }
         Glibc.kill(pid, SIGKILL)
         while Glibc.kill(pid, 0) == 0, !isZombie(pid) { usleep(1000) }
     }
@@ -84,6 +98,29 @@ final class SafekeeperPlace: Sendable {
         let report = try #require(
             try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any], "\(result.error)")
         return report["safekeeper"] as? [String: Any] ?? [:]
+    }
+
+    /// An LSN of the status, as a number; 0 where there is none.
+    func position(_ key: String) throws -> UInt64 { Self.number(try status()[key] as? String ?? "0/0") }
+
+    /// An LSN in PostgreSQL's notation, as a number.
+    static func number(_ lsn: String) -> UInt64 {
+        lsn.split(separator: "/").reduce(0) { $0 << 32 | (UInt64($1, radix: 16) ?? 0) }
+    }
+
+    /// Waits until it has on disk what the primary has now.
+    func awaitFlushed(_ primary: PostgresCluster, sourceLocation: SourceLocation = #_sourceLocation) throws {
+        let end = try primary.psql("select pg_current_wal_flush_lsn()")
+        try primary.await(
+            "select flush_lsn >= '\(end)' from pg_stat_replication where application_name = '\(name)'", "t",
+            sourceLocation: sourceLocation)
+    }
+
+    /// Waits until storage has what the primary has now.
+    func awaitOffloaded(_ primary: PostgresCluster, sourceLocation: SourceLocation = #_sourceLocation) throws {
+        let end = Self.number(try primary.psql("select pg_current_wal_flush_lsn()"))
+        try `await`(
+            "offloaded", { Self.number($0 as? String ?? "0/0") >= end }, sourceLocation: sourceLocation)
     }
 
     /// Waits until the status has this value.
@@ -110,9 +147,9 @@ final class SafekeeperPlace: Sendable {
 
 extension PostgresCluster {
     /// A primary that keeps no more WAL than it must.
-    static func primary(_ lines: [String] = []) throws -> PostgresCluster {
+    static func primary(_ lines: [String] = [], major: Int = 15) throws -> PostgresCluster {
         let cluster = try PostgresCluster(
-            major: 15,
+            major: major,
             .init(
                 walSegmentMegabytes: 1,
                 configuration: ["max_wal_size = 64MB", "min_wal_size = 2MB", "wal_keep_size = 0"] + lines))
@@ -120,9 +157,9 @@ extension PostgresCluster {
         return cluster
     }
 
-    /// From now on commits wait for a safekeeper of this name.
-    func awaitSafekeeper(_ name: String) throws {
-        try psql("alter system set synchronous_standby_names = '\(name)'")
+    /// From now on commits wait for a safekeeper of this name, or as a list says; for none where it is empty.
+    func awaitSafekeeper(_ names: String) throws {
+        try psql("alter system set synchronous_standby_names = '\(names)'")
         try psql("select pg_reload_conf()")
     }
 

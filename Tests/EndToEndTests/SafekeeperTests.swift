@@ -47,30 +47,6 @@ struct SafekeeperTests {
         }
     }
 
-    /// A server made of a backup and the safekeeper's WAL: what is on its disk, and what it has brought to storage.
-    private func recover(_ backup: String, from place: SafekeeperPlace) throws -> PostgresCluster {
-        let script = place.path + "/restore"
-        let lines = [
-            "#!/bin/sh", "cp \(place.wal)/$1 $2 2>/dev/null && exit",
-            "exec env -i PATH=$PATH ZENITH_STORAGE_DEST=\(place.storage) \\",
-            "    \(Workplace.programs)/safekeeper wal-fetch --stop-recovery $1 $2",
-        ]
-        try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: URL(fileURLWithPath: script))
-        try run(["chmod", "-R", "a+rX", place.directory, place.storage]).check()
-        try run(["chmod", "a+x", script]).check()
-        let recovered = try PostgresCluster.open(backup)
-        try recovered.configure([
-            "restore_command = '\(script) %f %p'", "recovery_target_timeline = 'latest'",
-            "synchronous_standby_names = ''",
-        ])
-        try Data().write(to: URL(fileURLWithPath: backup + "/postgresql.auto.conf"))
-        try Data().write(to: URL(fileURLWithPath: backup + "/recovery.signal"))
-        _ = try run(["chown", "-R", "--reference=\(backup)", backup])
-        do { try recovered.start() } catch { throw PostgresTestError("\(error)\n\(recovered.log.suffix(3000))") }
-        try recovered.await("select pg_is_in_recovery()", "f")
-        return recovered
-    }
-
     @Test("after a clean stop, storage alone brings every row back")
     func storageAlone() throws {
         let primary = try PostgresCluster.primary()
@@ -89,6 +65,8 @@ struct SafekeeperTests {
         try place.await("offloaded") { ($0 as? String ?? "0/0") != "0/0" }
         #expect(try unfinished().count == 1)
         try primary.psql("insert into t select generate_series(1, 100000)")
+        // In the first page of its segment.
+        try primary.psql("select pg_switch_wal()")
         try primary.psql("insert into t values (0)")
         try primary.crash()
         try place.succeed("stop")
@@ -96,7 +74,7 @@ struct SafekeeperTests {
         #expect(try unfinished().count == 1)
         try FileManager.default.removeItem(atPath: primary.dataDirectory)
         try FileManager.default.removeItem(atPath: place.wal)
-        let recovered = try recover(backup, from: place)
+        let recovered = try place.recover(backup)
         #expect(try recovered.psql("select count(*), min(g) from t") == "101001|0")
     }
 
@@ -125,7 +103,7 @@ struct SafekeeperTests {
         place.kill()
         try FileManager.default.removeItem(atPath: primary.dataDirectory)
 
-        let recovered = try recover(backup, from: place)
+        let recovered = try place.recover(backup)
         for (client, number) in last.enumerated() {
             #expect(number > 0)
             let found = try recovered.psql(

@@ -1,6 +1,7 @@
 import NIOCore
 import PostgresFormat
 import StorageURI
+import TestSupport
 import Testing
 
 @testable import ReplicationServer

@@ -1,29 +1,30 @@
 import Glibc
-import TestSupport
 
 /// A client that sends bytes and looks at what comes back. Blocks, so it lives on threads of its own (`blocking`).
-final class RawClient {
-    struct Message: Equatable, CustomStringConvertible {
-        let type: Unicode.Scalar
-        let body: [UInt8]
+public final class RawClient {
+    public struct Message: Sendable, Equatable, CustomStringConvertible {
+        public let type: Unicode.Scalar
+        public let body: [UInt8]
+
+        public init(type: Unicode.Scalar, body: [UInt8]) { (self.type, self.body) = (type, body) }
 
         /// The fields of an ErrorResponse, or the strings of another message.
-        var strings: [String] { body.split(separator: 0).map { String(decoding: $0, as: UTF8.self) } }
+        public var strings: [String] { body.split(separator: 0).map { String(decoding: $0, as: UTF8.self) } }
         /// An ErrorResponse's `field`.
-        func field(_ name: Character) -> String? {
+        public func field(_ name: Character) -> String? {
             type == "E" ? strings.first { $0.first == name }.map { String($0.dropFirst()) } : nil
         }
-        var description: String { "\(type) \(strings)" }
+        public var description: String { "\(type) \(strings)" }
     }
 
-    struct Closed: Error {}
-    struct Timeout: Error {}
+    public struct Closed: Error {}
+    public struct Timeout: Error {}
 
     private let descriptor: Int32
     private var received: [UInt8] = []
     private var offset = 0
 
-    init(port: Int, receiveBuffer: Int32? = nil) throws {
+    public init(port: Int, receiveBuffer: Int32? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         if var size = receiveBuffer {
             setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
@@ -45,7 +46,7 @@ final class RawClient {
 
     deinit { close(descriptor) }
 
-    func send(_ bytes: [UInt8]) throws {
+    public func send(_ bytes: [UInt8]) throws {
         var sent = 0
         while sent < bytes.count {
             let count = bytes.withUnsafeBytes {
@@ -57,7 +58,7 @@ final class RawClient {
     }
 
     /// Says no more, and still listens.
-    func endWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
+    public func endWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     private func fill(_ count: Int) throws {
         while received.count - offset < count {
@@ -74,20 +75,20 @@ final class RawClient {
     }
 
     /// The next bytes, whatever they are.
-    func read(_ count: Int) throws -> [UInt8] {
+    public func read(_ count: Int) throws -> [UInt8] {
         try fill(count)
         defer { offset += count }
         return Array(received[offset..<(offset + count)])
     }
 
-    func message() throws -> Message {
+    public func message() throws -> Message {
         let header = try read(5)
         let length = header[1...].reduce(0) { $0 << 8 | Int($1) }
         return Message(type: Unicode.Scalar(header[0]), body: try read(length - 4))
     }
 
     /// All messages until the server waits for a command, or has closed the connection.
-    func answer() throws -> [Message] {
+    public func answer() throws -> [Message] {
         var messages: [Message] = []
         while true {
             do { messages.append(try message()) } catch is Closed { return messages }
@@ -97,34 +98,34 @@ final class RawClient {
 
     // MARK: What clients say
 
-    static func startup(_ parameters: [(String, String)], minor: UInt16 = 0) -> [UInt8] {
+    public static func startup(_ parameters: [(String, String)], minor: UInt16 = 0) -> [UInt8] {
         var body = integer(UInt32(3) << 16 | UInt32(minor))
         for (name, value) in parameters { body += Array(name.utf8) + [0] + Array(value.utf8) + [0] }
         body.append(0)
         return integer(UInt32(body.count + 4)) + body
     }
 
-    static let ordinaryStartup = startup([
+    public static let ordinaryStartup = startup([
         ("user", "standby"), ("replication", "true"), ("application_name", "raw"),
     ])
 
-    static func message(_ type: Unicode.Scalar, _ body: [UInt8] = []) -> [UInt8] {
+    public static func message(_ type: Unicode.Scalar, _ body: [UInt8] = []) -> [UInt8] {
         [UInt8(ascii: type)] + integer(UInt32(body.count + 4)) + body
     }
 
-    static func query(_ text: String) -> [UInt8] { message("Q", Array(text.utf8) + [0]) }
+    public static func query(_ text: String) -> [UInt8] { message("Q", Array(text.utf8) + [0]) }
 
-    static func status(_ lsn: UInt64, flushed: UInt64? = nil, asks: Bool = false) -> [UInt8] {
+    public static func status(_ lsn: UInt64, flushed: UInt64? = nil, asks: Bool = false) -> [UInt8] {
         let positions = integer(lsn) + integer(flushed ?? lsn) + integer(UInt64(0)) + integer(UInt64(0))
         return message("d", [UInt8(ascii: "r")] + positions + [asks ? 1 : 0])
     }
 
-    static func integer<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
+    public static func integer<T: FixedWidthInteger>(_ value: T) -> [UInt8] {
         withUnsafeBytes(of: value.bigEndian) { Array($0) }
     }
 
     /// Connects and starts up, to where commands can be given.
-    static func ready(port: Int, receiveBuffer: Int32? = nil) throws -> RawClient {
+    public static func ready(port: Int, receiveBuffer: Int32? = nil) throws -> RawClient {
         let client = try RawClient(port: port, receiveBuffer: receiveBuffer)
         try client.send(ordinaryStartup)
         let answer = try client.answer()
@@ -132,13 +133,13 @@ final class RawClient {
         return client
     }
 
-    func ask(_ command: String) throws -> [Message] {
+    public func ask(_ command: String) throws -> [Message] {
         try send(Self.query(command))
         return try answer()
     }
 
     /// Takes WAL of a copy until `end`. Returns it, and the messages that were no WAL.
-    func copy(from start: UInt64, to end: UInt64) throws -> [UInt8] {
+    public func copy(from start: UInt64, to end: UInt64) throws -> [UInt8] {
         var wal: [UInt8] = []
         while start + UInt64(wal.count) < end {
             let message = try message()
