@@ -12,11 +12,12 @@ struct ZenithStop: AsyncParsableCommand {
     @OptionGroup var pageserver: StopCommand
 
     func run() async throws {
-        // First the one that would start the other again.
-        try await pageserver.run()
         let configuration = try Configuration.load(directory: pageserver.common.directory)
-        guard let safekeeper = SafekeeperBeside(configuration) else { return }
-        let wasRunning = try safekeeper.stop(Daemon.StopMode(option: pageserver.mode))
+        let safekeeper = SafekeeperBeside(configuration)
+        let wasRunning = safekeeper?.pid != nil
+        // First the one that would start the other again, and that ends it in most cases.
+        try await pageserver.run()
+        _ = try safekeeper?.stop(Daemon.StopMode(option: pageserver.mode))
         if wasRunning { StandardOutput.line("stopped the safekeeper") }
     }
 }
