@@ -68,26 +68,53 @@ public struct WALRecordScanner: Sendable {
     ///   is of no further use.
     public mutating func scan(_ bytes: UnsafeRawBufferPointer) throws(FormatError) {
         var rest = bytes
+        var nobody = NoRecordSink()
+        while try scanRecord(&rest, into: &nobody) != nil {}
+    }
+
+    /// Takes bytes up to the end of a record, whose padding may be yet to come.
+    ///
+    /// - Parameters:
+    ///   - rest: The bytes that follow; what was taken is gone from it.
+    ///   - sink: Gets the record's bytes.
+    /// - Returns: Where the record begins, and where WAL goes on after it; nil when all bytes were taken.
+    @inline(__always)
+    mutating func scanRecord<Sink: WALRecordSink & ~Copyable>(
+        _ rest: inout UnsafeRawBufferPointer, into sink: inout Sink
+    ) throws(FormatError) -> (start: LSN, end: LSN)? {
         while !rest.isEmpty {
             if pageHeader.count > 0 || (position.rawValue % Self.pageSize == 0 && place != .unusedSegment) {
                 let size = isLongHeader ? Self.longPageHeaderSize : Self.shortPageHeaderSize
                 pageHeader.add(take(size - pageHeader.count, of: &rest))
-                if pageHeader.count == size { try beginPage() }
+                if pageHeader.count == size {
+                    try beginPage()
+                    if place == .recordHeader, recordHeader.count == 0 { sink.drop() }
+                }
                 continue
             }
             switch place {
             case .recordHeader:
                 if recordHeader.count == 0 { recordStart = position }
-                recordHeader.add(take(min(Self.recordHeaderSize - recordHeader.count, bytesToPageEnd), of: &rest))
+                let piece = take(min(Self.recordHeaderSize - recordHeader.count, bytesToPageEnd), of: &rest)
+                recordHeader.add(piece)
+                sink.take(piece)
                 try checkLength()
-                if recordHeader.count == Self.recordHeaderSize { try beginRecord() }
+                if recordHeader.count == Self.recordHeaderSize {
+                    try beginRecord()
+                    if recordHeader.count == 0 { return recordExtent }
+                }
             case .recordData, .unknownRecord:
                 let piece = take(min(remaining, bytesToPageEnd), of: &rest)
                 remaining -= piece.count
-                if checksCRC, place == .recordData {
-                    crc = cchecksum_crc32c(crc, piece.baseAddress, piece.count)
+                let isKnown = place == .recordData
+                if isKnown {
+                    if checksCRC { crc = cchecksum_crc32c(crc, piece.baseAddress, piece.count) }
+                    sink.take(piece)
                 }
-                if remaining == 0 { try endData() }
+                if remaining == 0 {
+                    try endData()
+                    if isKnown { return recordExtent }
+                }
             case .padding:
                 _ = take(Int((0 &- position.rawValue) & 7), of: &rest)
                 if position.rawValue & 7 == 0 { endRecord() }
@@ -101,6 +128,13 @@ public struct WALRecordScanner: Sendable {
                 }
             }
         }
+        return nil
+    }
+
+    /// Of the record that has just ended.
+    private var recordExtent: (start: LSN, end: LSN) {
+        let unit = isSwitch || place == .unusedSegment ? UInt64(segmentSize) : 8
+        return (recordStart, LSN(rawValue: (position.rawValue + unit - 1) / unit * unit))
     }
 
     var segmentOffset: Int { Int(position.rawValue & UInt64(segmentSize - 1)) }
@@ -115,6 +149,19 @@ public struct WALRecordScanner: Sendable {
         position.rawValue += UInt64(taken.count)
         return taken
     }
+}
+
+/// Takes the bytes of records as a scan comes by them.
+protocol WALRecordSink: ~Copyable {
+    /// The next bytes of the record in progress.
+    mutating func take(_ piece: UnsafeRawBufferPointer)
+    /// No record is in progress: one that was has been given up by the server.
+    mutating func drop()
+}
+
+private struct NoRecordSink: WALRecordSink {
+    @inline(__always) mutating func take(_ piece: UnsafeRawBufferPointer) {}
+    @inline(__always) mutating func drop() {}
 }
 
 /// A header's bytes, which may come in several pieces.
