@@ -48,7 +48,7 @@ struct SafekeeperDaemon {
                         do { try service.reload(access.load()) } catch {
                             logger.error("the replication port goes on as it was: \(CommandFailure(error).message)")
                         }
-                    }, [{ try await service.run() }, { try await report(service) }])
+                    }, [{ try await service.run() }, { try await report(service, logger) }])
             }
         } catch let error as ReplicationServer.ListenError {
             throw CommandFailure.cannotListen(
@@ -90,7 +90,7 @@ struct SafekeeperDaemon {
     }
 
     /// Says that it serves, and how it is, for those who look at its directory.
-    private func report(_ service: SafekeeperService) async throws {
+    private func report(_ service: SafekeeperService, _ logger: Logger) async throws {
         _ = try await service.awaitListening()
         Readiness.shared.ready()
         while true {

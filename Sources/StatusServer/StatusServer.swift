@@ -22,7 +22,7 @@ public struct StatusServer: Sendable {
     /// What a client may take.
     public struct Limits: Sendable {
         /// Connections at the same time. More wait until one has ended.
-        public var connections = 128
+        public var connections = 64
         /// How long a connection may last.
         public var connectionTime = TimeAmount.seconds(10)
         /// All headers of a request together.

@@ -147,6 +147,31 @@ struct StatusPageTests {
         #expect(!place.log.contains("Fatal error"))
     }
 
+    @Test("clients that use up all file descriptors hold a safekeeper up only while they are there")
+    func fewDescriptors() throws {
+        let primary = try PostgresCluster.primary()
+        try primary.psql("create table t (g int)")
+        let place = try SafekeeperPlace()
+        try place.initialize(primary)
+        let started = try run(
+            [
+                "prlimit", "--nofile=48:48", Workplace.programs + "/safekeeper", "start", "-D", place.directory,
+                "--offload-interval", "1s",
+            ])
+        try #require(started.status == 0, "\(started.error)")
+        try primary.awaitSafekeeper(place.name)
+        let clients = try (0..<100).map { _ in try PlainClient(port: place.httpPort) }
+        let deadline = ContinuousClock.now + .seconds(60)
+        while !place.log.contains("Too many open files") {
+            try #require(ContinuousClock.now < deadline, "\(place.log.suffix(3000))")
+            usleep(50_000)
+        }
+        for client in clients { client.end() }
+        try primary.psql("insert into t select generate_series(1, 10)")
+        try awaitMetrics(place.httpPort) { try $0.value("zenith_safekeeper_offload_lag_bytes") == 0 }
+        try place.succeed("status")
+    }
+
     @Test("a safekeeper without its addresses does not start, and says which one it is", arguments: [true, false])
     func safekeeperWithoutAddress(isHTTP: Bool) throws {
         let primary = try PostgresCluster.primary()

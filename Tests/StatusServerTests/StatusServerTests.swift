@@ -29,7 +29,7 @@ struct StatusServerTests {
         }
     }
 
-    private static func limits(_ time: TimeAmount, connections: Int = 128) -> StatusServer.Limits {
+    private static func limits(_ time: TimeAmount, connections: Int = 64) -> StatusServer.Limits {
         var limits = StatusServer.Limits()
         limits.connectionTime = time
         limits.connections = connections
