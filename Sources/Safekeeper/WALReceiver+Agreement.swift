@@ -76,8 +76,8 @@ extension WALReceiver {
             "\(connection.address) has removed WAL that is missing here, from \(store.position?.flushed ?? written) on: "
                 + "\(error). Its max_slot_wal_keep_size was reached, or slot \(source.slot) was dropped. What is here "
                 + "stays, and is served. To go on without what is missing, drop the slot there (select "
-                + "pg_drop_replication_slot('\(source.slot)')), make a new safekeeper in an empty directory with a "
-                + "storage prefix of its own, and take a new base backup")
+                + "pg_drop_replication_slot('\(source.slot)')), make a new safekeeper in an empty directory, and take a "
+                + "new base backup: WAL in storage has a gap")
     }
 
     private func hasSegment(at lsn: LSN, _ timeline: TimelineID) throws -> Bool {

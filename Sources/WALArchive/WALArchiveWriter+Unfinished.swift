@@ -39,8 +39,10 @@ extension WALArchiveWriter {
             unfinished.agree(key)
         } catch {
             if let cause = error.cause as? WALArchiveError { throw cause }
-            // Another safekeeper of this timeline was quicker: it is compared the next time.
+            // Another safekeeper of this timeline was quicker.
             guard error.code == .alreadyExists else { throw error }
+            let object = WALObject(name: name, key: key, packing: .readable(compression.codec))
+            guard try await agrees(file, sizeBytes, object, &unfinished) else { throw conflict(file, object) }
         }
         let older = present.filter { !$0.holds(end) }
         if !older.isEmpty { try await store.delete(older.map(\.key)) }

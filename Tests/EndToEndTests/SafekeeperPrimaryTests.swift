@@ -58,16 +58,24 @@ struct SafekeeperPrimaryTests {
         #expect(try load.finish().counts.allSatisfy { $0 > 0 })
     }
 
-    @Test("a server that accepts connections and says nothing holds up neither status nor stop")
-    func frozen() throws {
+    @Test("a server that lets it in and then says nothing holds up neither status nor stop")
+    func frozen() async throws {
         let primary = try PostgresCluster.primary()
+        let proxy = try await TCPProxy(to: "127.0.0.1:\(try #require(primary.port))")
         let place = try SafekeeperPlace()
-        try place.initialize(primary)
-        let pid = try #require(primary.postmasterPID)
-        kill(pid, SIGSTOP)
-        defer { kill(pid, SIGCONT) }
+        try place.initialize(primary, source: "host=127.0.0.1 port=\(proxy.port) user=postgres")
+        // What the server says until it takes commands: the same for every client of this name.
+        let client = try RawClient(port: try #require(primary.port))
+        try client.send(
+            RawClient.startup([("user", "postgres"), ("replication", "true"), ("application_name", place.name)]))
+        let greeting = try client.answer().reduce(0) { $0 + 5 + $1.body.count }
+        try await proxy.set(.stall(.down, at: greeting, seconds: 3600))
         try place.succeed("start")
-        try place.await("state") { $0 as? String == "connecting" }
+        try place.await("reason") { ($0 as? String)?.contains("no answer came") == true }
+        #expect(try await proxy.counts() == [1])
+        try await proxy.set(.stall(.down, at: greeting, seconds: 3600))
+        let connections = try await proxy.connections()
+        while try await proxy.connections() == connections { try await Task.sleep(for: .milliseconds(50)) }
         try place.succeed("stop")
     }
 

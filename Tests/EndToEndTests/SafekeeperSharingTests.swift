@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Several safekeepers that bring the same history to the same place.
-@Suite("An archive that safekeepers share", .serialized, .timeLimit(.minutes(30)))
+@Suite("An archive that safekeepers share", .timeLimit(.minutes(30)))
 struct SafekeeperSharingTests {
     private func archived(_ place: SafekeeperPlace) -> [String: Data] {
         let directory = place.storage + "/wal_005"

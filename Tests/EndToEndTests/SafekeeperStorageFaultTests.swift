@@ -22,7 +22,7 @@ private struct FaultyStorage {
     static let always = 1_000_000
 }
 
-@Suite("The safekeeper's storage, failing", .serialized, .timeLimit(.minutes(30)))
+@Suite("The safekeeper's storage, failing", .timeLimit(.minutes(30)))
 struct SafekeeperStorageFaultTests {
     private static let duration = TestSelection.isSoak ? Duration.seconds(120) : .zero
 

@@ -167,6 +167,69 @@ struct ArchiveTests {
         #expect(results.count == 10 && results.filter { !$0.value }.map(\.key) == ["00000001000000000000000A"])
     }
 
+    @Test("what follows a file that differs from what is archived is not stored behind it", arguments: [1, 4])
+    func offloadOfAnotherHistory(parallel: Int) async throws {
+        let wal = try SampleWAL()
+        let store = MemoryObjectStore()
+        let archive = writer(store)
+        func text(_ number: Int) -> String { "00000001000000000000000\(number)" }
+        for number in 1...5 {
+            let path = try wal.segment(text(number), seed: number < 4 ? 1 : 2)
+            _ = try await archive.push(path, as: name(text(number)))
+        }
+        // The same up to 3.
+        let files = try [8, 3, 4, 5, 6, 7, 9].map { number in
+            LocalWAL(path: try wal.segment(text(number), seed: 1), name: name(text(number)))
+        }
+        var refused: [String] = []
+        await archive.offload(files, parallel: parallel) { file, result in
+            guard case .failure(let error) = result else { return }
+            guard case WALArchiveError.conflict = error else { return Issue.record("\(error)") }
+            refused.append(file.name.text)
+        }
+        #expect(refused.sorted() == [4, 5, 6, 7, 9].map(text))
+        #expect(store.keys.map(\.text) == [1, 2, 3, 4, 5, 8].map { "wal_005/\(text($0)).zst" })
+    }
+
+    @Test("of beginnings of a segment the longest stays, and none of another history is touched")
+    func unfinished() async throws {
+        let wal = try SampleWAL()
+        let store = MemoryObjectStore()
+        let archive = writer(store)
+        let path = try wal.segment(first, seed: 1)
+        let segment = try #require(WALSegment(fileName: first, size: 1 << 20))
+        func end(_ count: UInt64) -> LSN { LSN(rawValue: segment.startLSN.rawValue + count) }
+        var beginning = UnfinishedSegment(segment)
+        for count: UInt64 in [100, 10_000, 20_000] {
+            try await archive.pushUnfinished(path, &beginning, end: end(count))
+            #expect(store.keys.map(\.text) == ["wal_005/\(first).\(end(count).hex16).partial.zst"])
+        }
+        // Another safekeeper of the same history, with less and with more.
+        var second = UnfinishedSegment(segment)
+        try await archive.pushUnfinished(path, &second, end: end(15_000))
+        #expect(store.keys.map(\.text) == ["wal_005/\(first).\(end(20_000).hex16).partial.zst"])
+        try await archive.pushUnfinished(path, &second, end: end(30_000))
+        let longest = "wal_005/\(first).\(end(30_000).hex16).partial.zst"
+        #expect(store.keys.map(\.text) == [longest])
+
+        let other = try wal.write(SampleWAL.content(first, seed: 2), "other")
+        for count: UInt64 in [12_000, 40_000] {
+            var third = UnfinishedSegment(segment)
+            await #expect(throws: WALArchiveError.self) {
+                try await archive.pushUnfinished(other, &third, end: end(count))
+            }
+        }
+        try await archive.removeUnfinished(other, UnfinishedSegment(segment))
+        #expect(store.keys.map(\.text) == [longest])
+        _ = try await archive.push(path, as: name(first))
+        try await archive.removeUnfinished(path, UnfinishedSegment(segment))
+        #expect(store.keys.map(\.text) == ["wal_005/\(first).zst"])
+        var late = UnfinishedSegment(segment)
+        await #expect(throws: WALArchiveError.self) {
+            try await archive.pushUnfinished(other, &late, end: end(50_000))
+        }
+    }
+
     @Test("the inventory names gaps by TLI, partials, histories and what cannot be read")
     func inventory() async throws {
         let wal = try SampleWAL()
