@@ -184,7 +184,10 @@ struct ArchiveTests {
         var refused: [String] = []
         await archive.offload(files, parallel: parallel) { file, result in
             guard case .failure(let error) = result else { return }
-            guard case WALArchiveError.conflict = error else { return Issue.record("\(error)") }
+            guard case WALArchiveError.conflict = error else {
+                Issue.record("\(error)")
+                return
+            }
             refused.append(file.name.text)
         }
         #expect(refused.sorted() == [4, 5, 6, 7, 9].map(text))
