@@ -95,7 +95,7 @@ struct WALRecordReaderTests {
             create table t (id int primary key, words text, numbers int[]);
             create index on t using gin (numbers); create index on t using hash (id);
             create index on t using brin (id); create index on t using spgist (words);
-            insert into t select i, repeat(md5(i::text), i % 40), array[i, i % 7] from generate_series(1, 3000) i;
+            insert into t select i, repeat(md5(i::text), i % 40), array[i, i % 7] from generate_series(1, 500) i;
             checkpoint;
             update t set words = md5(words) where id % 5 = 0;
             delete from t where id % 3 = 0;
@@ -122,12 +122,12 @@ struct WALRecordReaderTests {
             let segments = try Self.segments(cluster)
             let expected = try Self.dump(cluster, segments)
             let (found, end) = try Self.read(cluster, segments, pieceBytes: 1 << 20)
-            #expect(expected.count > 5000 && Set(expected.map(\.manager)).count > 12)
+            #expect(expected.count > 2000 && Set(expected.map(\.manager)).count > 12)
             #expect(found.count == expected.count)
             if let index = zip(found, expected).enumerated().first(where: { $0.element.0 != $0.element.1 })?.offset {
                 Issue.record("record \(index): \(found[index]), and not \(expected[index])")
             }
-            for pieceBytes in [24, 8192, 100_003] {
+            for pieceBytes in number == 0 ? [24, 8192, 100_003] : [8193] {
                 let again = try Self.read(cluster, segments, pieceBytes: pieceBytes)
                 #expect(again.records == found && again.end == end, "pieces of \(pieceBytes) bytes")
             }
