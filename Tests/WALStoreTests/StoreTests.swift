@@ -143,6 +143,43 @@ struct StoreTests {
         #expect(throws: WALStoreError.self) { try again.read(timeline: 1, from: LSN(rawValue: 1), into: buffer) }
     }
 
+    @Test("in bulk or in trickles, from any place to any place, files end up as the server's", arguments: 1...6)
+    func bulk(seed: UInt64) throws {
+        defer { remove() }
+        let store = try open()
+        var writer = writer(store)
+        var generator = SeededGenerator(seed: seed)
+        try sample.bytes.withUnsafeBytes { bytes in
+            var offset = 0
+            var flushes = false
+            while offset < count {
+                let end = min(count, offset + Int.random(in: 1...50_000, using: &generator))
+                try writer.append(UnsafeRawBufferPointer(rebasing: bytes[offset..<end]))
+                // A segment without a flush in it makes the next one bulk, until that is flushed before its end.
+                if offset / SampleWAL.segmentSize != end / SampleWAL.segmentSize {
+                    flushes = Bool.random(using: &generator)
+                } else if flushes, Int.random(in: 0..<8, using: &generator) == 0 {
+                    try writer.flush()
+                }
+                offset = end
+            }
+        }
+        try writer.flush()
+        #expect(store.position?.flushed == sample.end)
+        try expectFiles(of: store)
+    }
+
+    private func expectFiles(of store: WALStore) throws {
+        var segment = sample.first
+        while segment.startLSN < sample.end {
+            let offset = Int(segment.startLSN.rawValue - sample.first.startLSN.rawValue)
+            let content = try Data(contentsOf: URL(fileURLWithPath: store.file(of: segment).string))
+            let isSame = content.elementsEqual(sample.bytes[offset..<offset + segment.size])
+            #expect(isSame, "\(segment)")
+            segment = segment.next
+        }
+    }
+
     @Test("cut anywhere, it goes on behind the last whole record, and ends up the same")
     func cut() throws {
         defer { remove() }
@@ -169,13 +206,7 @@ struct StoreTests {
             }
             try second.flush()
             #expect(store.position?.flushed == sample.end)
-            var segment = sample.first
-            while segment.startLSN < sample.end {
-                let offset = Int(segment.startLSN.rawValue - sample.first.startLSN.rawValue)
-                let content = try Data(contentsOf: URL(fileURLWithPath: store.file(of: segment).string))
-                #expect(content.elementsEqual(sample.bytes[offset..<offset + segment.size]), "\(segment)")
-                segment = segment.next
-            }
+            try expectFiles(of: store)
         }
     }
 
