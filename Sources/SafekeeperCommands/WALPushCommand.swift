@@ -46,7 +46,7 @@ public struct WALPushCommand: AsyncParsableCommand {
         let ahead = records.map { Self.waiting(behind: file, $0) } ?? []
         var failure: (any Error)?
         await place.writer.offload(
-            [file] + ahead.map(\.file), parallel: max(4, try configuration.required(Settings.workers))
+            [file] + ahead.map(\.file), parallel: max(3, try configuration.required(Settings.workers))
         ) { pushed, result in
             switch result {
             case .failure(let error):

@@ -47,7 +47,7 @@ struct CompressedFile: AsyncSequence, Sendable {
             _ file: LocalFile, _ compressor: Compressor, from start: Int, sizeBytes: Int,
             _ cancellation: BlockingWork.Cancellation
         ) throws -> (piece: [UInt8], end: Int) {
-            let wantedBytes = 4 << 20
+            let wantedBytes = 1 << 20
             var piece: [UInt8] = []
             var offset = start
             repeat {
