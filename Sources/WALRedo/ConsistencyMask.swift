@@ -1,0 +1,66 @@
+import Glibc
+public import PostgresFormat
+
+/// Makes equal what PostgreSQL does not log, or not exactly, in two versions of a page that are to be compared.
+///
+/// Source: PostgreSQL's `src/backend/access/common/bufmask.c` and the `mask` function of each resource manager.
+public enum ConsistencyMask {
+    /// Whether records of this manager carry images to compare with.
+    public static func exists(for manager: ResourceManager) -> Bool {
+        switch manager {
+        case .heap, .heap2, .btree, .hash, .gin, .gist, .sequence, .spgist, .brin, .generic: true
+        default: false
+        }
+    }
+
+    /// Masks a page. One that is damaged is masked as far as can be.
+    ///
+    /// - Parameter block: Its number.
+    public static func apply(_ manager: ResourceManager, _ page: RedoPage, block: UInt32) {
+        // pd_lsn and pd_checksum
+        memset(page.bytes, 0, 10)
+        let isSane = (try? page.checkHeader()) != nil
+        guard isSane else { return }
+        switch manager {
+        case .heap, .heap2:
+            maskHints(page)
+            maskUnused(page)
+            maskTuples(page, block)
+        case .sequence, .generic: maskUnused(page)
+        default:
+            maskHints(page)
+            maskUnused(page)
+        }
+    }
+
+    private static func maskHints(_ page: RedoPage) {
+        page.pruneXid = 0
+        page.flags = []
+    }
+
+    private static func maskUnused(_ page: RedoPage) {
+        memset(page.bytes + page.lower, 0, page.upper - page.lower)
+    }
+
+    /// Hints, command ids and padding of a heap's tuples.
+    private static func maskTuples(_ page: RedoPage, _ block: UInt32) {
+        typealias Mask = HeapTuple.Mask
+        for offset in 1...max(1, page.lineCount) where offset <= page.lineCount {
+            guard let (start, length) = try? page.item(offset) else { continue }
+            if let tuple = try? HeapTuple(page, offset) {
+                if tuple.infomask & Mask.xminFrozen == Mask.xminFrozen {
+                    tuple.infomask &= ~(Mask.xmaxInvalid | Mask.xmaxCommitted)
+                } else {
+                    tuple.infomask &= ~Mask.transaction
+                }
+                tuple.cid = 0
+                if tuple.ctidOffset == speculativeToken { tuple.setCtid(block: block, offset: UInt16(offset)) }
+            }
+            let padding = min(aligned(length), page.special - start) - length
+            if padding > 0 { memset(page.bytes + start + length, 0, padding) }
+        }
+    }
+
+    /// `SpecTokenOffsetNumber`: redo has the tuple's own place there.
+    private static let speculativeToken: UInt16 = 0xFFFE
+}
