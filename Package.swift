@@ -80,6 +80,7 @@ let package = Package(
 
         // PostgreSQL's formats: bytes in, values out.
         library("PostgresFormat", ["CChecksum"]),
+        library("WALInspection", ["PostgresFormat"]),
 
         // What Zenith does.
         library(
@@ -140,6 +141,7 @@ let package = Package(
         tests("StorageURI", ["StorageURI", "Digests"], exclude: ["Golden"]),
         tests("ObjectStorage", ["ObjectStorage", "StorageURI", "Digests"]),
         tests("PostgresFormat", ["PostgresFormat", "CChecksum"]),
+        tests("WALInspection", ["WALInspection", "PostgresFormat"]),
         tests("Snapshots", ["Snapshots", "ObjectStorage", "PostgresFormat"]),
         tests("WALStore", ["WALStore", "PostgresFormat", systemPackage]),
         tests("ReplicationClient", ["ReplicationClient"]),
