@@ -131,7 +131,15 @@ let package = Package(
                 "Snapshots", "ObjectStorage", "StorageURI", "PostgresFormat", "Digests", argumentParser, logging,
                 systemPackage,
             ]),
-        executable("zenith", ["PageserverCommands", "SafekeeperCommands", "CommandKit", "StorageURI", argumentParser]),
+        library(
+            "WALCommands",
+            [
+                "CommandKit", "SafekeeperCommands", "WALInspection", "WALArchive", "Snapshots", "ObjectStorage",
+                "StorageURI", "PostgresFormat", argumentParser,
+            ]),
+        executable(
+            "zenith",
+            ["PageserverCommands", "SafekeeperCommands", "WALCommands", "CommandKit", "StorageURI", argumentParser]),
         executable("pageserver", ["PageserverCommands", "CommandKit", argumentParser], path: "pageserver"),
         executable("safekeeper", ["SafekeeperCommands", "CommandKit", argumentParser], path: "safekeeper"),
 
