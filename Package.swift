@@ -81,6 +81,7 @@ let package = Package(
         // PostgreSQL's formats: bytes in, values out.
         library("PostgresFormat", ["CChecksum"]),
         library("WALRedo", ["PostgresFormat", "CZstd", "CLZ4"]),
+        library("WALInspection", ["PostgresFormat"]),
 
         // What Zenith does.
         library(
@@ -131,7 +132,15 @@ let package = Package(
                 "Snapshots", "ObjectStorage", "StorageURI", "PostgresFormat", "Digests", argumentParser, logging,
                 systemPackage,
             ]),
-        executable("zenith", ["PageserverCommands", "SafekeeperCommands", "CommandKit", "StorageURI", argumentParser]),
+        library(
+            "WALCommands",
+            [
+                "CommandKit", "SafekeeperCommands", "WALInspection", "WALArchive", "Snapshots", "ObjectStorage",
+                "StorageURI", "PostgresFormat", argumentParser,
+            ]),
+        executable(
+            "zenith",
+            ["PageserverCommands", "SafekeeperCommands", "WALCommands", "CommandKit", "StorageURI", argumentParser]),
         executable("pageserver", ["PageserverCommands", "CommandKit", argumentParser], path: "pageserver"),
         executable("safekeeper", ["SafekeeperCommands", "CommandKit", argumentParser], path: "safekeeper"),
 
@@ -142,6 +151,7 @@ let package = Package(
         tests("ObjectStorage", ["ObjectStorage", "StorageURI", "Digests"]),
         tests("PostgresFormat", ["PostgresFormat", "CChecksum"]),
         tests("WALRedo", ["WALRedo", "PostgresFormat"]),
+        tests("WALInspection", ["WALInspection", "PostgresFormat"]),
         tests("Snapshots", ["Snapshots", "ObjectStorage", "PostgresFormat"]),
         tests("WALStore", ["WALStore", "PostgresFormat", systemPackage]),
         tests("ReplicationClient", ["ReplicationClient"]),

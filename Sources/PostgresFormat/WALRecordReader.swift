@@ -6,6 +6,9 @@ public struct WALRecordReader: ~Copyable {
     private var scanner: WALRecordScanner
     private var gathered = GatheredRecord()
     private var decoder: WALRecordDecoder
+    private let major: Int
+    /// A record with a right CRC was no record.
+    private var isUndecodable = false
 
     /// - Parameters:
     ///   - start: The beginning of a page, or of a record. A record that begins before it is passed over.
@@ -14,6 +17,7 @@ public struct WALRecordReader: ~Copyable {
     public init(startingAt start: LSN, segmentSize: Int, major: Int) {
         scanner = WALRecordScanner(startingAt: start, segmentSize: segmentSize, checksCRC: true)
         decoder = WALRecordDecoder(major: major)
+        self.major = major
     }
 
     /// Behind the last byte that was taken.
@@ -27,15 +31,25 @@ public struct WALRecordReader: ~Copyable {
     ///
     /// - Parameter bytes: Those that follow on what was taken before; what is taken now is gone from it.
     /// - Returns: The record, which is gone when this is called again or the bytes go; nil when all bytes were taken.
-    /// - Throws: What is wrong with the WAL, or that it ends: `WALEnd` tells which. The reader is of no further use.
+    /// - Throws: What is wrong with the WAL, or that it ends: `endSearch` tells which. The reader is of no further use.
     public mutating func next(_ bytes: inout UnsafeRawBufferPointer) throws(FormatError) -> WALRecord? {
         gathered.drop(isGiven: true)
         guard let (start, end) = try scanner.scanRecord(&bytes, into: &gathered) else {
             gathered.keep()
             return nil
         }
-        return try decoder.decode(gathered.endRecord(), start: start, end: end)
+        do { return try decoder.decode(gathered.endRecord(), start: start, end: end) } catch {
+            isUndecodable = true
+            throw error
+        }
     }
+
+    /// What finds out whether WAL ends or is damaged, after `next` has thrown: give it the rest of the segment.
+    public func endSearch(after failure: FormatError) -> WALEndSearch {
+        WALEndSearch(after: failure, scanner, major: major, isWhole: isUndecodable)
+    }
+    /// Where the record begins whose end was not seen yet; nil between records.
+    public var unfinishedRecord: LSN? { scanner.unfinishedRecord }
 }
 
 /// A record's bytes: as long as they are one piece, where they are; else in a buffer.

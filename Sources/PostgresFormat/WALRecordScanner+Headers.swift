@@ -9,6 +9,10 @@ extension WALRecordScanner {
     private static let givesRecordUp: UInt16 = 0x0008
     private static let allFlags: UInt16 = 0x000F
 
+    static func areFlags(_ flags: UInt16, ofLongHeader isLong: Bool) -> Bool {
+        flags & ~allFlags == 0 && (flags & hasLongHeader != 0) == isLong
+    }
+
     mutating func beginPage() throws(FormatError) {
         let isLong = pageHeader.count == Self.longPageHeaderSize
         let address = LSN(rawValue: position.rawValue - UInt64(pageHeader.count))
@@ -20,7 +24,7 @@ extension WALRecordScanner {
             throw .invalid("the WAL page at \(address) begins with \(hexadecimal(magic, digits: 4))")
         }
         guard stored == address else { throw .invalid("the WAL page at \(address) says that it is at \(stored)") }
-        guard flags & ~Self.allFlags == 0, (flags & Self.hasLongHeader != 0) == isLong else {
+        guard Self.areFlags(flags, ofLongHeader: isLong) else {
             throw .invalid("the WAL page at \(address) has flags \(hexadecimal(flags, digits: 4))")
         }
         let newTimeline = pageHeader.load(4, as: UInt32.self)
@@ -40,6 +44,7 @@ extension WALRecordScanner {
             }
             systemIdentifier = identifier
         }
+        lastPage = address
         pageHeader.clear()
         try continueRecord(at: address, flags, continued)
     }

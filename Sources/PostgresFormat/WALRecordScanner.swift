@@ -34,6 +34,9 @@ public struct WALRecordScanner: Sendable {
     /// Whether the last record was a switch to the next segment, which has not begun.
     public var isUnused: Bool { place == .unusedSegment }
 
+    /// The last page whose header is right.
+    var lastPage: LSN?
+
     var place = Place.recordHeader
     var pageHeader = GatheredBytes(capacity: Self.longPageHeaderSize)
     var recordHeader = GatheredBytes(capacity: Self.recordHeaderSize)
@@ -137,6 +140,30 @@ public struct WALRecordScanner: Sendable {
         return (recordStart, LSN(rawValue: (position.rawValue + unit - 1) / unit * unit))
     }
 
+    /// What would find the record that follows on one whose CRC is wrong.
+    var behindFailedRecord: WALRecordScanner {
+        var scanner = self
+        scanner.recordHeader.clear()
+        scanner.previousStart = recordStart
+        scanner.isSwitch = false
+        scanner.place = position.rawValue & 7 == 0 ? .recordHeader : .padding
+        return scanner
+    }
+
+    func pageHeaderEnd(_ page: LSN) -> LSN {
+        let isFirst = page.rawValue & UInt64(segmentSize - 1) == 0
+        return LSN(rawValue: page.rawValue + UInt64(isFirst ? Self.longPageHeaderSize : Self.shortPageHeaderSize))
+    }
+
+    /// Where the record in progress begins.
+    var unfinishedRecord: LSN? {
+        switch place {
+        case .recordData: recordStart
+        case .recordHeader: recordHeader.count > 0 ? recordStart : nil
+        case .unknownRecord, .padding, .unusedSegment: nil
+        }
+    }
+
     var segmentOffset: Int { Int(position.rawValue & UInt64(segmentSize - 1)) }
     private var bytesToPageEnd: Int { Int(Self.pageSize - position.rawValue % Self.pageSize) }
     private var isLongHeader: Bool { segmentOffset - pageHeader.count == 0 }
@@ -159,7 +186,8 @@ protocol WALRecordSink: ~Copyable {
     mutating func drop()
 }
 
-private struct NoRecordSink: WALRecordSink {
+/// For scans that nobody takes records from.
+struct NoRecordSink: WALRecordSink {
     @inline(__always) mutating func take(_ piece: UnsafeRawBufferPointer) {}
     @inline(__always) mutating func drop() {}
 }

@@ -13,7 +13,7 @@ extension WALArchiveError: CommandFailureConvertible {
             CommandFailure(
                 .outputExists, text, hint: "find out which server is the right one before anything is removed")
         case .damaged(let text): CommandFailure(.badData, text)
-        case .unreadable(let text): CommandFailure(.failed, text)
+        case .absent(let text), .unreadable(let text): CommandFailure(.failed, text)
         case .file(let text, let error): CommandFailure(error, text)
         }
     }

@@ -6,6 +6,8 @@ public enum WALArchiveError: Error, Sendable, CustomStringConvertible {
     case conflict(String)
     /// Bytes that are not what their name or their format promises, in the archive or in the file to be pushed.
     case damaged(String)
+    /// What was asked for is not there.
+    case absent(String)
     /// Packed in a way that this program does not read.
     case unreadable(String)
     /// A local file could not be read or written.
@@ -13,7 +15,7 @@ public enum WALArchiveError: Error, Sendable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .conflict(let text), .damaged(let text), .unreadable(let text): text
+        case .conflict(let text), .damaged(let text), .absent(let text), .unreadable(let text): text
         case .file(let text, let error): "\(text): \(error)"
         }
     }

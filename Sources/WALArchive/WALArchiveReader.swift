@@ -78,11 +78,7 @@ public struct WALArchiveReader: Sendable {
     func read(
         _ object: WALObject, _ consume: @escaping @Sendable (UnsafeRawBufferPointer) throws(WALArchiveError) -> Void
     ) async throws -> Int {
-        guard case .readable(let codec) = object.packing else {
-            throw WALArchiveError.unreadable(
-                "\(store.location): \(object.key) is packed as \(object.packing), which is not read here: unpack it, "
-                    + "and pack it with zstd or lz4")
-        }
+        let codec = try codec(of: object)
         let content = ObjectContent(
             decompressor: Decompressor(codec),
             check: WALContentCheck(object.name, systemIdentifier: systemIdentifier), consume: consume)
@@ -94,6 +90,13 @@ public struct WALArchiveReader: Sendable {
         } catch WALArchiveError.damaged(let reason) {
             throw WALArchiveError.damaged("\(store.location): \(object.key) is damaged: \(reason)")
         }
+    }
+
+    func codec(of object: WALObject) throws(WALArchiveError) -> WALCodec {
+        if case .readable(let codec) = object.packing { return codec }
+        throw .unreadable(
+            "\(store.location): \(object.key) is packed as \(object.packing), which is not read here: unpack it, "
+                + "and pack it with zstd or lz4")
     }
 
     /// Small enough for several transfers side by side; most segments come in one.
@@ -168,7 +171,7 @@ public struct WALObject: Sendable, Hashable {
     public var sizeBytes = 0
 
     /// Of several under one name the lowest is read.
-    fileprivate var preference: Int {
+    var preference: Int {
         guard case .readable(let codec) = packing else { return .max }
         return WALCodec.allCases.firstIndex(of: codec) ?? .max
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommandKit
 import PageserverCommands
+import WALCommands
 
 /// The front end for a whole installation.
 struct Zenith: AsyncParsableCommand {
@@ -8,7 +9,7 @@ struct Zenith: AsyncParsableCommand {
         commandName: "zenith", abstract: "Snapshot-first storage for PostgreSQL.", version: zenithVersion,
         subcommands: [
             ZenithInit.self, ZenithStart.self, ZenithStop.self, ZenithStatus.self, ExportCommand.self,
-            SnapshotCommand.self, ConfigCommand<WholeInstallation>.self, StorageCommand.self,
+            SnapshotCommand.self, ConfigCommand<WholeInstallation>.self, StorageCommand.self, WALCommand.self,
         ])
 }
 

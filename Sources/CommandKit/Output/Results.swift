@@ -15,6 +15,14 @@ public func jsonText(_ value: some Encodable) throws -> String {
     return String(decoding: try encoder.encode(value), as: UTF8.self)
 }
 
+/// The same in one line, for results of which there are many: one document a line.
+public func jsonLine(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    encoder.dateEncodingStrategy = .iso8601
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+}
+
 /// Rows under headings, each column as wide as its widest cell.
 public struct Table: Sendable {
     public enum Alignment: Sendable { case left, right }

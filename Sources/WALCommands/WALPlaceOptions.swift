@@ -1,0 +1,53 @@
+import ArgumentParser
+import CommandKit
+import PostgresFormat
+import WALArchive
+
+/// Which WAL, and how much of it.
+struct WALPlaceOptions: ParsableArguments {
+    @Argument(help: ArgumentHelp("A directory with segments, a segment, or a storage.", valueName: "path"))
+    var path: String
+    @Option(help: ArgumentHelp("Begin with the first record at or behind this position.", valueName: "lsn"))
+    var start: String?
+    @Option(help: ArgumentHelp("End before the first record at or behind this position.", valueName: "lsn"))
+    var end: String?
+    @Option(
+        help: ArgumentHelp(
+            "PostgreSQL's timeline to follow (default: the highest that there is).", valueName: "number"))
+    var tli: UInt32?
+    @OptionGroup var common: CommonOptions
+    @Option(name: .customLong(Settings.timeline.optionName), help: Settings.timeline.argumentHelp)
+    var timeline: String?
+    @OptionGroup var filter: WALFilterOptions
+    @OptionGroup var output: OutputOptions
+
+    /// Finds the WAL.
+    func open() async throws -> (walk: WALWalk, end: LSN?) {
+        let (start, end) = (try position(self.start, "start"), try position(self.end, "end"))
+        let configuration = try Configuration.load(directory: common.directory, options: [common, self])
+        let place = try await WALPlace.open(path, timeline: configuration.required(Settings.timeline))
+        let walk = try await WALWalk(place.archive, timeline: tli, start: start, only: place.only)
+        return (walk, end)
+    }
+
+    private func position(_ text: String?, _ option: String) throws(CommandFailure) -> LSN? {
+        guard let text else { return nil }
+        guard let lsn = LSN(text) else {
+            throw CommandFailure(.usage, "--\(option) \(text) is no LSN, such as 0/3000028")
+        }
+        return lsn
+    }
+}
+
+extension WALPlaceOptions: SettingSource {
+    var settings: [(key: String, text: String?)] { [(Settings.timeline.key, timeline)] }
+}
+
+extension WALWalk.Stop {
+    /// Says where WAL ends; throws where it is damaged.
+    func report() throws(CommandFailure) {
+        let place = lsn.map { "at \($0)" } ?? "before any record"
+        if end.isDamage { throw CommandFailure(.badData, "\(file): WAL is damaged \(place): \(end)") }
+        StandardError.line("WAL ends \(place), in \(file): \(end)")
+    }
+}
