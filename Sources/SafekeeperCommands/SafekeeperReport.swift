@@ -41,7 +41,7 @@ public struct SafekeeperReport: Encodable {
         StandardOutput.line("  flushed    \(status.flushed ?? "nothing yet")\(timeline)")
         let lag = status.lagSeconds > 0 ? ", for \(Int(status.lagSeconds.rounded(.up))) s" : ""
         StandardOutput.line("  lag        \(describeBytes(Int(clamping: status.lagBytes)))\(lag)")
-        StandardOutput.line("  offloaded  \(status.offloaded ?? "nothing")")
+        StandardOutput.line("  offloaded  \(status.offloaded.flatMap { $0 == "0/0" ? nil : $0 } ?? "nothing yet")")
         if let error = status.offloadError { StandardOutput.line("  offload    \(error)") }
         for consumer in status.consumers {
             StandardOutput.line(
