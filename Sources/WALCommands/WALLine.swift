@@ -1,14 +1,14 @@
 import PostgresFormat
 import WALInspection
 
-/// A record in one line, with the fields of `pg_waldump` in its order.
+/// A record in one line, with the fields of `pg_waldump` in its order, and its blanks.
 func walLine(_ record: WALRecord, major: Int) -> String {
     let description = WALRecordDescription(record, major: major)
     let manager = record.manager.description
     var line = "rmgr: \(manager)" + blanks(11 - manager.utf8.count)
     line += " len (rec/tot): \(padded(record.length - record.imageBytes, 6))/\(padded(record.length, 6))"
     line += ", tx: \(padded(Int(record.xid), 10)), lsn: \(fixed(record.startLSN)), prev \(fixed(record.previousLSN))"
-    line += ", desc: \(description.name)\(description.text.isEmpty ? "" : " ")\(description.text)"
+    line += ", desc: \(description.name) \(description.text)"
     for block in record.blocks {
         line += ", blkref #\(block.id): rel \(block.relation)"
         if block.fork != .main { line += " fork \(block.fork.walName)" }
