@@ -18,13 +18,14 @@ final class WALFollower: @unchecked Sendable {
     private var position = LSN.invalid
 
     init(
-        start: LSN, end: LSN?, segmentSize: Int, major: Int, visit: @escaping @Sendable (WALRecord) throws -> Bool
+        start: LSN, readingFrom first: LSN, end: LSN?, segmentSize: Int, major: Int,
+        visit: @escaping @Sendable (WALRecord) throws -> Bool
     ) {
         self.start = start
         self.end = end
         self.visit = visit
         // With the beginning of its page, since a record may begin anywhere.
-        let page = LSN(rawValue: start.rawValue / UInt64(Page.size) * UInt64(Page.size))
+        let page = LSN(rawValue: first.rawValue / UInt64(Page.size) * UInt64(Page.size))
         reader = WALRecordReader(startingAt: page, segmentSize: segmentSize, major: major)
     }
 

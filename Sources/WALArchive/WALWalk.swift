@@ -84,14 +84,24 @@ public struct WALWalk: Sendable {
     /// - Returns: Where WAL ends or is damaged; nil where the walk was ended before.
     public func run(to end: LSN? = nil, _ visit: @escaping @Sendable (WALRecord) throws -> Bool) async throws -> Stop? {
         let position = start.flatMap { $0 > first.segment.startLSN ? $0 : nil } ?? first.segment.startLSN
+        let stop = try await run(from: position, to: end, visit)
+        // No record there or behind: it may be the rest of a segment that a switch left unused, or behind the end.
+        guard let found = stop, found.lsn == nil, position > first.segment.startLSN else { return stop }
+        return try await run(from: first.segment.startLSN, to: end, visit)
+    }
+
+    private func run(
+        from position: LSN, to end: LSN?, _ visit: @escaping @Sendable (WALRecord) throws -> Bool
+    ) async throws -> Stop? {
         let follower = WALFollower(
-            start: position, end: end, segmentSize: chain.segmentSize, major: major, visit: visit)
+            start: start ?? position, readingFrom: position, end: end, segmentSize: chain.segmentSize, major: major,
+            visit: visit)
         var file = first
         while true {
             follower.begin(file)
-            do { try await archive.unpack(file.object) { bytes in try follower.take(bytes) } } catch is WALFollower
-                .Ended
-            { return nil }
+            do {
+                try await archive.unpack(file.object) { bytes in try follower.take(bytes) }
+            } catch is WALFollower.Ended { return nil }
             let next = inventory == nil ? nil : try await Self.find(archive, chain, file.segment.number + 1)
             if let end = try await follower.endOfFile(next: next, archive) {
                 return Stop(lsn: follower.lastRecordEnd, file: archive.place(of: file.object), end: end)

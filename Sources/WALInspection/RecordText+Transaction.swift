@@ -32,8 +32,8 @@ extension RecordTextWriter {
         }
     }
 
-    /// A commit or an abort. Parts come in one order, and are told in another, as `pg_waldump` does: those that are told
-    /// later wait as cursors.
+    /// A commit or an abort. Parts come in one order, and are told in another, as `pg_waldump` does: those that are
+    /// told later wait as cursors.
     private mutating func describeEnd(commits: Bool) throws(RecordCutShort) {
         let time = try main.i64()
         let parts = record.operation & 0x80 != 0 ? try main.u32() : 0

@@ -9,7 +9,7 @@ enum TimestampText {
         return "\(day(seconds + epochSeconds)).\(digits(fraction, 6)) UTC"
     }
 
-    /// `2026-11-26 17:02:04`, from seconds since 1970. Days by Howard Hinnant's `civil_from_days`, which needs no tables.
+    /// `2026-11-26 17:02:04`, from seconds since 1970. Days by Howard Hinnant's `civil_from_days`.
     private static func day(_ seconds: Int64) -> String {
         let (days, second) = floorDivide(seconds, 86400)
         let (era, dayOfEra) = floorDivide(days + 719_468, 146_097)

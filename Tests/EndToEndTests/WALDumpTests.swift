@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -137,6 +138,12 @@ struct WALDumpTests {
         #expect(
             try Self.lines(work.succeed("wal", "dump", work.storage, "--start", String(start))).first
                 == Self.lines(one)[0])
+        // In what a switch left unused of a segment.
+        let switched = try #require(all.firstIndex { $0.contains("desc: SWITCH") })
+        let following = try Self.positions(all[switched + 1]).start
+        let unused = String(UInt64(following.dropFirst(2), radix: 16)! / 0x10_0000 * 0x10_0000 - 0x1000, radix: 16)
+        let behind = try work.zenith("wal", "dump", directory, "--start", "0/\(unused)", "--limit", "3")
+        #expect(behind.status == 0 && Self.lines(behind.output) == Array(all[(switched + 1)...(switched + 3)]))
 
         let damaged = "\(archived)/\(segments[3])"
         try Self.flip(damaged, at: 500_000)
@@ -174,6 +181,7 @@ struct WALDumpTests {
         let insert = "create table %s as select n, repeat('x', 100) from generate_series(1, 20000) n"
         for table in ["a", "b", "c"] {
             try cluster.start()
+            while try cluster.psql("select pg_is_in_recovery()") != "f" { usleep(50_000) }
             try cluster.psql(insert.replacingOccurrences(of: "%s", with: table))
             try cluster.crash()
             // It recovers, and goes on on a timeline of its own.

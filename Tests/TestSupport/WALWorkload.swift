@@ -50,7 +50,8 @@ public enum WALWorkload {
         create index on i using gin (numbers) with (fastupdate = off); create index listed on i using gin (numbers);
         create index on i using hash (other); create index on i using hash (words);
         create index brinned on i using brin (id) with (pages_per_range = 1, autosummarize = off);
-        create index on i using spgist (words); create index on i using spgist (place); create index on i using gist (area);
+        create index on i using spgist (words); create index on i using spgist (place);
+        create index on i using gist (area);
         insert into i select n, n % 50, md5(n::text), array[n % 10, n % 100, n, n % 3], point(n % 100, n),
             box(point(n, n), point(n + 1, n % 77)) from generate_series(1, 8000) n;
         select gin_clean_pending_list('listed'::regclass), brin_summarize_new_values('brinned');
