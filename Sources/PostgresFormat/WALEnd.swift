@@ -18,12 +18,12 @@ public enum WALEnd: Hashable, Sendable, CustomStringConvertible {
 
 /// Tells the end of WAL from damage, by what follows in the segment.
 ///
-/// A server writes WAL in order, and the rest of a segment is zeros, or pages of an older use, which name other positions.
-/// So WAL that follows behind a place where it does not go on has lost something there. A record whose CRC alone is
-/// wrong, and which the next one follows, tells the same within a page.
+/// A server writes WAL in order, and the rest of a segment is zeros, or pages of an older use, which name other
+/// positions. So WAL that follows behind a place where it does not go on has lost something there. A record whose CRC
+/// alone is wrong, and which the next one follows, tells the same within a page.
 ///
-/// A server that went down with its machine and recovered leaves what it had written behind the new end of its WAL, until
-/// it comes by there again: that looks like damage, and the reason names what was found.
+/// A server that went down with its machine and recovered leaves what it had written behind the new end of its WAL,
+/// until it comes by there again: that looks like damage, and the reason names what was found.
 public struct WALEndSearch: Sendable {
     private let failure: String
     private let major: Int
