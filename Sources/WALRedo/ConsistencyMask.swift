@@ -26,6 +26,10 @@ public enum ConsistencyMask {
             maskHints(page)
             maskUnused(page)
             maskTuples(page, block)
+        case .btree:
+            maskHints(page)
+            maskUnused(page)
+            maskBtree(page)
         case .sequence, .generic: maskUnused(page)
         default:
             maskHints(page)
@@ -40,6 +44,21 @@ public enum ConsistencyMask {
 
     private static func maskUnused(_ page: RedoPage) {
         memset(page.bytes + page.lower, 0, page.upper - page.lower)
+    }
+
+    /// Items found dead by those who read.
+    private static func maskLineStates(_ page: RedoPage) {
+        for offset in 1...max(1, page.lineCount) where offset <= page.lineCount {
+            let line = page[line: offset]
+            page[line: offset] = LinePointer(.unused, offset: line.offset, length: line.length)
+        }
+    }
+
+    private static func maskBtree(_ page: RedoPage) {
+        guard let tree = try? BtreePage(page) else { return }
+        if tree.flags & BtreePage.Flag.leaf != 0 { maskLineStates(page) }
+        tree.flags &= ~(BtreePage.Flag.hasGarbage | BtreePage.Flag.splitEnd)
+        tree.vacuumCycle = 0
     }
 
     /// Hints, command ids and padding of a heap's tuples.
