@@ -30,6 +30,10 @@ public enum ConsistencyMask {
             maskHints(page)
             maskUnused(page)
             maskBtree(page)
+        case .hash:
+            maskHints(page)
+            maskUnused(page)
+            maskHash(page)
         case .sequence, .generic: maskUnused(page)
         default:
             maskHints(page)
@@ -59,6 +63,18 @@ public enum ConsistencyMask {
         if tree.flags & BtreePage.Flag.leaf != 0 { maskLineStates(page) }
         tree.flags &= ~(BtreePage.Flag.hasGarbage | BtreePage.Flag.splitEnd)
         tree.vacuumCycle = 0
+    }
+
+    private static func maskHash(_ page: RedoPage) {
+        guard let hash = try? HashPage(page) else { return }
+        switch hash.flags & HashPage.Flag.kinds {
+        case 0:
+            memset(page.bytes + Page.headerSize, 0, Page.size - Page.headerSize)
+            (page.lower, page.upper) = (0, 0)
+        case HashPage.Flag.bucket, HashPage.Flag.overflow: maskLineStates(page)
+        default: break
+        }
+        hash.flags &= ~HashPage.Flag.hasDead
     }
 
     /// Hints, command ids and padding of a heap's tuples.
