@@ -26,6 +26,14 @@ public enum ConsistencyMask {
             maskHints(page)
             maskUnused(page)
             maskTuples(page, block)
+        case .btree:
+            maskHints(page)
+            maskUnused(page)
+            maskBtree(page)
+        case .hash:
+            maskHints(page)
+            maskUnused(page)
+            maskHash(page)
         case .sequence, .generic: maskUnused(page)
         default:
             maskHints(page)
@@ -40,6 +48,33 @@ public enum ConsistencyMask {
 
     private static func maskUnused(_ page: RedoPage) {
         memset(page.bytes + page.lower, 0, page.upper - page.lower)
+    }
+
+    /// Items found dead by those who read.
+    private static func maskLineStates(_ page: RedoPage) {
+        for offset in 1...max(1, page.lineCount) where offset <= page.lineCount {
+            let line = page[line: offset]
+            page[line: offset] = LinePointer(.unused, offset: line.offset, length: line.length)
+        }
+    }
+
+    private static func maskBtree(_ page: RedoPage) {
+        guard let tree = try? BtreePage(page) else { return }
+        if tree.flags & BtreePage.Flag.leaf != 0 { maskLineStates(page) }
+        tree.flags &= ~(BtreePage.Flag.hasGarbage | BtreePage.Flag.splitEnd)
+        tree.vacuumCycle = 0
+    }
+
+    private static func maskHash(_ page: RedoPage) {
+        guard let hash = try? HashPage(page) else { return }
+        switch hash.flags & HashPage.Flag.kinds {
+        case 0:
+            memset(page.bytes + Page.headerSize, 0, Page.size - Page.headerSize)
+            (page.lower, page.upper) = (0, 0)
+        case HashPage.Flag.bucket, HashPage.Flag.overflow: maskLineStates(page)
+        default: break
+        }
+        hash.flags &= ~HashPage.Flag.hasDead
     }
 
     /// Hints, command ids and padding of a heap's tuples.

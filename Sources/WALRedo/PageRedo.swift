@@ -36,7 +36,10 @@ public struct PageRedo: Sendable {
         let block = record.blocks[index]
         if let image = block.image, image.applies {
             try image.restore(to: page.bytes)
-            if !page.page.isNew { page.lsn = record.endLSN }
+            if !page.page.isNew {
+                page.lsn = record.endLSN
+                try changeRestored(record, block, page)
+            }
             return .restored
         }
         if !block.initializes {
@@ -56,10 +59,20 @@ public struct PageRedo: Sendable {
         case .heap: return try HeapRedo(record: record, block: block, page: page).redo()
         case .heap2:
             return try Heap2Redo(record: record, block: block, page: page, major: major, logsHints: logsHints).redo()
+        case .btree: try BtreeRedo(record: record, block: block, page: page).redo()
+        case .hash: return try HashRedo(record: record, block: block, page: page).redo()
         case .sequence: try redoSequence(record, page)
         case .xlog: return false  // an image that was left out, as full_page_writes was off
         default: throw RedoFault("records of \(record.manager) cannot be redone yet")
         }
         return true
+    }
+
+    /// Some records do more to a page than its image shows.
+    private func changeRestored(
+        _ record: WALRecord, _ block: WALBlockReference, _ page: RedoPage
+    ) throws(RedoFault) {
+        guard record.manager == .hash, !block.initializes else { return }
+        try HashRedo(record: record, block: block, page: page).changeRestored()
     }
 }

@@ -40,9 +40,11 @@ struct RecordData {
 
 /// Offsets and the like, as they lie in a record.
 struct Int16Array {
-    fileprivate let bytes: UnsafeRawBufferPointer
+    let bytes: UnsafeRawBufferPointer
     var count: Int { bytes.count / 2 }
     subscript(index: Int) -> UInt16 {
         UInt16(littleEndian: bytes.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self))
     }
+    /// As offsets of items.
+    var offsets: [Int] { (0..<count).map { Int(self[$0]) } }
 }

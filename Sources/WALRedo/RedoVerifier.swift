@@ -54,6 +54,8 @@ public struct RedoVerifier: ~Copyable {
     private let here = UnsafeMutableRawPointer.allocate(byteCount: Page.size, alignment: 8)
     private let there = UnsafeMutableRawPointer.allocate(byteCount: Page.size, alignment: 8)
     public private(set) var counts: [ResourceManager: Count] = [:]
+    /// Pages that were compared, by the records' operations.
+    public private(set) var compared: [ResourceManager: [UInt8: Int]] = [:]
     /// The first ones of each resource manager.
     public private(set) var mismatches: [Mismatch] = []
     private static let shownMismatches = 10
@@ -112,6 +114,7 @@ public struct RedoVerifier: ~Copyable {
         ConsistencyMask.apply(record.manager, RedoPage(here), block: name.block)
         ConsistencyMask.apply(record.manager, RedoPage(there), block: name.block)
         counts[record.manager, default: Count()].compared += 1
+        compared[record.manager, default: [:]][record.operation, default: 0] += 1
         var differences: [(offset: Int, here: UInt8, there: UInt8)] = []
         for offset in 0..<Page.size {
             let (mine, its) = (

@@ -9,7 +9,8 @@ import WALRedo
 struct HeapRedoTests {
     /// All of a cluster's WAL, record by record.
     static func verify(_ cluster: PostgresCluster) throws -> (
-        counts: [ResourceManager: RedoVerifier.Count], mismatches: [RedoVerifier.Mismatch]
+        counts: [ResourceManager: RedoVerifier.Count], compared: [ResourceManager: [UInt8: Int]],
+        mismatches: [RedoVerifier.Mismatch]
     ) {
         let size = 1 << 20
         let directory = cluster.dataDirectory + "/pg_wal"
@@ -29,7 +30,7 @@ struct HeapRedoTests {
             }
             if isOver { break reading }
         }
-        return (verifier.counts, verifier.mismatches)
+        return (verifier.counts, verifier.compared, verifier.mismatches)
     }
 
     static func cluster(_ major: Int, _ lines: [String] = []) throws -> PostgresCluster {
@@ -83,7 +84,7 @@ struct HeapRedoTests {
             let cluster = try Self.cluster(major, lines)
             try Self.work(cluster)
             try cluster.crash()
-            let (counts, mismatches) = try Self.verify(cluster)
+            let (counts, _, mismatches) = try Self.verify(cluster)
             let ours = mismatches.filter { [.heap, .heap2, .sequence].contains($0.manager) }
             #expect(ours.isEmpty, "\(ours.map(\.description).joined(separator: "\n"))")
             for (manager, least) in [(ResourceManager.heap, 4000), (.heap2, 200), (.sequence, 3)] {

@@ -1,0 +1,60 @@
+import PostgresFormat
+import TestSupport
+import Testing
+import WALRedo
+
+/// Redo beside PostgreSQL's own pages, of hash indexes.
+@Suite("Redo of hash indexes", .timeLimit(.minutes(15)))
+struct HashRedoTests {
+    private static func work(_ cluster: PostgresCluster) throws {
+        try cluster.psql(
+            """
+            -- Buckets split, and those of equal keys overflow.
+            create table keys (id int, key int);
+            create index on keys using hash (key) with (fillfactor = 10);
+            insert into keys select i, i from generate_series(1, 1500) i;
+            insert into keys select i, i % 3 from generate_series(1, 4500) i;
+            checkpoint;
+            insert into keys select i, i from generate_series(1501, 2500) i;
+            -- What is left is moved together, and pages are given back.
+            delete from keys where key < 3 and id % 4 <> 0 or id % 5 = 0;
+            vacuum keys;
+            insert into keys select i, i from generate_series(2501, 3200) i;
+            insert into keys select i, i % 2 from generate_series(1, 1500) i;
+            vacuum keys;
+            delete from keys;
+            vacuum keys;
+
+            -- Found dead by who reads, and removed as the page is full.
+            set enable_seqscan = off; set enable_bitmapscan = off;
+            create table seen (id int, key int);
+            create index on seen using hash (key);
+            insert into seen select i, 1 from generate_series(1, 900) i;
+            delete from seen where id % 2 = 0;
+            select count(*) from seen where key = 1;
+            insert into seen select i, 1 from generate_series(1, 700) i;
+
+            -- Made for rows that are there already.
+            create table made as select i as key from generate_series(1, 12000) i;
+            create index on made using hash (key);
+            create unlogged table unlogged_keys (key int);
+            create index on unlogged_keys using hash (key);
+            """)
+    }
+
+    @Test("every page after every record", arguments: PostgresInstallation.majors)
+    func pages(major: Int) throws {
+        let cluster = try HeapRedoTests.cluster(major)
+        try Self.work(cluster)
+        try cluster.crash()
+        let (counts, compared, mismatches) = try HeapRedoTests.verify(cluster)
+        let ours = mismatches.filter { $0.manager == .hash }
+        #expect(ours.isEmpty, "\(ours.map(\.description).joined(separator: "\n"))")
+        let count = counts[.hash] ?? RedoVerifier.Count()
+        #expect(count.mismatched == 0 && count.compared > 10_000, "\(count)")
+        // All but the one that is always an image.
+        for operation in stride(from: UInt8(0x00), through: 0xC0, by: 0x10) where operation != 0x50 {
+            #expect(compared[.hash]?[operation] != nil, "\(String(operation, radix: 16)): \(compared)")
+        }
+    }
+}
