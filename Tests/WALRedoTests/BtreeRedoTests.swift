@@ -39,6 +39,14 @@ struct BtreeRedoTests {
             vacuum equals;
             insert into equals select i, (i * 17) % 5, 'z' from generate_series(1, 1500) i;
 
+            -- New rows between all those of full leaves: these split amid a list of rows.
+            create table halves (kind int);
+            create index on halves (kind);
+            insert into halves select i % 2 from generate_series(1, 4000) i;
+            delete from halves where kind = 0;
+            vacuum halves;
+            insert into halves select 1 from generate_series(1, 2000);
+
             -- Versions of the same rows: deleted from leaves before they would split.
             create table versions (id int primary key, kind int, counter int);
             create index on versions (counter);
