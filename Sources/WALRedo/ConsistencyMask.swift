@@ -27,6 +27,7 @@ public enum ConsistencyMask {
             maskUnused(page)
             maskTuples(page, block)
         case .sequence, .generic: maskUnused(page)
+        case .brin: maskBRIN(page)
         default:
             maskHints(page)
             maskUnused(page)
@@ -40,6 +41,16 @@ public enum ConsistencyMask {
 
     private static func maskUnused(_ page: RedoPage) {
         memset(page.bytes + page.lower, 0, page.upper - page.lower)
+    }
+
+    /// Maps of ranges have no unused space, whatever their headers say.
+    private static func maskBRIN(_ page: RedoPage) {
+        typealias Special = BRINRedo.Special
+        maskHints(page)
+        guard page.special == Special.start else { return }
+        let type = page.load(Special.type, UInt16.self)
+        if type == Special.regular || type == Special.meta && page.lower > Page.headerSize { maskUnused(page) }
+        page.store(page.load(Special.flags, UInt16.self) & ~Special.isBeingEvacuated, Special.flags)
     }
 
     /// Hints, command ids and padding of a heap's tuples.

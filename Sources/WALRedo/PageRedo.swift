@@ -56,6 +56,8 @@ public struct PageRedo: Sendable {
         case .heap: return try HeapRedo(record: record, block: block, page: page).redo()
         case .heap2:
             return try Heap2Redo(record: record, block: block, page: page, major: major, logsHints: logsHints).redo()
+        case .brin: try BRINRedo(record: record, block: block, page: page).redo()
+        case .generic: try redoGeneric(block, page)
         case .sequence: try redoSequence(record, page)
         case .xlog: return false  // an image that was left out, as full_page_writes was off
         default: throw RedoFault("records of \(record.manager) cannot be redone yet")
