@@ -35,6 +35,7 @@ public enum ConsistencyMask {
             maskUnused(page)
             maskHash(page)
         case .sequence, .generic: maskUnused(page)
+        case .brin: maskBRIN(page)
         default:
             maskHints(page)
             maskUnused(page)
@@ -75,6 +76,16 @@ public enum ConsistencyMask {
         default: break
         }
         hash.flags &= ~HashPage.Flag.hasDead
+    }
+
+    /// Maps of ranges have no unused space, whatever their headers say.
+    private static func maskBRIN(_ page: RedoPage) {
+        typealias Special = BRINRedo.Special
+        maskHints(page)
+        guard page.special == Special.start else { return }
+        let type = page.load(Special.type, UInt16.self)
+        if type == Special.regular || type == Special.meta && page.lower > Page.headerSize { maskUnused(page) }
+        page.store(page.load(Special.flags, UInt16.self) & ~Special.isBeingEvacuated, Special.flags)
     }
 
     /// Hints, command ids and padding of a heap's tuples.

@@ -61,6 +61,8 @@ public struct PageRedo: Sendable {
             return try Heap2Redo(record: record, block: block, page: page, major: major, logsHints: logsHints).redo()
         case .btree: try BtreeRedo(record: record, block: block, page: page).redo()
         case .hash: return try HashRedo(record: record, block: block, page: page).redo()
+        case .brin: try BRINRedo(record: record, block: block, page: page).redo()
+        case .generic: try redoGeneric(block, page)
         case .sequence: try redoSequence(record, page)
         case .xlog: return false  // an image that was left out, as full_page_writes was off
         default: throw RedoFault("records of \(record.manager) cannot be redone yet")

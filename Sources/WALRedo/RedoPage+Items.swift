@@ -48,11 +48,19 @@ extension RedoPage {
         let line = bytes + Page.headerSize + (offset - 1) * 4
         memmove(line, line + 4, (count - offset) * 4)
         lower -= 4
-        closeUp(start, aligned(length))
+        try closeUp(start, aligned(length))
+    }
+
+    /// `PageIndexTupleDeleteNoCompact`: the others keep their offsets.
+    func deleteKeepingLines(_ offset: Int) throws(RedoFault) {
+        let (start, length) = try item(offset)
+        if offset < lineCount { self[line: offset] = .unused } else { lower -= 4 }
+        try closeUp(start, aligned(length))
     }
 
     /// Moves what lies below an item that has gone up into its place.
-    private func closeUp(_ start: Int, _ size: Int) {
+    private func closeUp(_ start: Int, _ size: Int) throws(RedoFault) {
+        guard start + size <= special else { throw RedoFault("an item at \(start) is not aligned") }
         memmove(bytes + upper + size, bytes + upper, start - upper)
         upper += size
         for offset in 1...max(1, lineCount) where offset <= lineCount {
@@ -86,6 +94,7 @@ extension RedoPage {
     /// `PageIndexTupleOverwrite`: replaces an item where it is.
     func overwriteItem(_ offset: Int, with item: UnsafeRawBufferPointer) throws(RedoFault) {
         let (start, oldLength) = try self.item(offset)
+        guard start + aligned(oldLength) <= special else { throw RedoFault("an item at \(start) is not aligned") }
         let difference = aligned(oldLength) - aligned(item.count)
         guard item.count > 0, let source = item.baseAddress, upper + difference >= lower else {
             throw RedoFault("\(item.count) bytes do not fit in the place of item \(offset)")
