@@ -48,13 +48,17 @@ final class WALOffloader: Sendable {
 
     /// Offloads until the task is cancelled.
     func run() async throws {
-        // A process that was killed may have left beginnings of the last ones.
-        let last = try await BlockingWork.run { [store] _ in try store.segments().suffix(2) }
-        begun.withLock { for segment in last { $0[segment] = UnfinishedSegment(segment) } }
         var pause = Self.firstPause
+        var hasLookedBack = false
         while true {
             let position = store.position
             do {
+                if !hasLookedBack {
+                    // A process that was killed may have left beginnings of the last ones.
+                    let last = try await BlockingWork.run { [store] _ in try store.segments().suffix(2) }
+                    begun.withLock { for segment in last { $0[segment] = UnfinishedSegment(segment) } }
+                    hasLookedBack = true
+                }
                 if let first = stored.recorded.min() { stored.confirm(try await archive.reader.names(from: first)) }
                 let isDone = try await offloadBatch()
                 pause = Self.firstPause

@@ -54,7 +54,7 @@ struct SafekeeperDaemon {
             throw CommandFailure.cannotListen(
                 on: address, code: error.code, reason: error.description, setting: Settings.safekeeperListenPG)
         }
-        try await write(service)  // what `stop` tells of
+        do { try await write(service) } catch { logger.warning("cannot say how it ended: \(error)") }  // for `stop`
         logger.info("stopped")
     }
 
@@ -93,8 +93,18 @@ struct SafekeeperDaemon {
     private func report(_ service: SafekeeperService, _ logger: Logger) async throws {
         _ = try await service.awaitListening()
         Readiness.shared.ready()
+        var isFailing = false
         while true {
-            try await write(service)
+            do {
+                try await write(service)
+                isFailing = false
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                // WAL goes on without it.
+                if !isFailing { logger.warning("cannot say how it is: \(error)") }
+                isFailing = true
+            }
             try await Task.sleep(for: .seconds(1))
         }
     }
