@@ -100,7 +100,12 @@ struct SafekeeperStorageFaultTests {
         try Data().write(to: URL(fileURLWithPath: standby.dataDirectory + "/standby.signal"))
         _ = try run(["chown", "-R", "--reference=\(standby.dataDirectory)", standby.dataDirectory])
         // Its backup is consistent only with WAL that storage alone has.
-        let starting = Task.detached { try standby.start() }
+        // On a thread of its own: it waits for what this test does meanwhile.
+        let starting = Task.detached {
+            try await withCheckedThrowingContinuation { continuation in
+                Thread.detachNewThread { continuation.resume(with: Result { try standby.start() }) }
+            }
+        }
         while !standby.log.contains("cannot be read back from storage") {
             try #require(ContinuousClock.now < deadline + .seconds(120), "\(standby.log)")
             try await Task.sleep(for: .milliseconds(200))
