@@ -1,5 +1,6 @@
 import ObjectStorage
 import PostgresFormat
+import Synchronization
 
 extension WALArchiveReader {
     /// Unpacks an object and hands its content on as it is, in order and on a thread for blocking work: unlike `read`,
@@ -48,12 +49,11 @@ extension WALArchiveReader {
     func content(of name: WALFileName) async throws -> [UInt8]? {
         guard let object = try await objects(named: name).min(by: { $0.preference < $1.preference }) else { return nil }
         let content = Gathered()
-        _ = try await read(object) { bytes throws(WALArchiveError) in content.bytes += bytes }
-        return content.bytes
+        _ = try await read(object) { bytes throws(WALArchiveError) in content.bytes.withLock { $0 += bytes } }
+        return content.bytes.withLock { $0 }
     }
 }
 
-/// - Note: Not guarded: `read` hands over one piece after the other, and is over when this is looked at.
-private final class Gathered: @unchecked Sendable {
-    var bytes: [UInt8] = []
+private final class Gathered: Sendable {
+    let bytes = Mutex<[UInt8]>([])
 }

@@ -1,9 +1,9 @@
 import PostgresFormat
+import Synchronization
 
 /// Takes the content of one file after the other, and hands on the records in it.
 ///
-/// - Note: Not guarded: `WALArchiveReader.unpack` hands over one piece after the other, and all else is done between two
-///   files.
+/// - Note: `lock` guards what changes: a Mutex around it would let no borrowed bytes in.
 final class WALFollower: @unchecked Sendable {
     /// Enough was seen.
     struct Ended: Error {}
@@ -11,6 +11,7 @@ final class WALFollower: @unchecked Sendable {
     private let start: LSN
     private let end: LSN?
     private let visit: @Sendable (WALRecord) throws -> Bool
+    private let lock = Mutex(())
     private var reader: WALRecordReader
     private var search: WALEndSearch?
     private var file: WALWalk.File?
@@ -29,52 +30,55 @@ final class WALFollower: @unchecked Sendable {
         reader = WALRecordReader(startingAt: page, segmentSize: segmentSize, major: major)
     }
 
-    var lastRecordEnd: LSN? { reader.lastRecordEnd }
+    var lastRecordEnd: LSN? { lock.withLock { _ in reader.lastRecordEnd } }
 
     func begin(_ file: WALWalk.File) {
-        self.file = file
-        position = file.segment.startLSN
+        lock.withLock { _ in
+            self.file = file
+            position = file.segment.startLSN
+        }
     }
 
-    func take(_ bytes: UnsafeRawBufferPointer) throws {
+    func take(_ bytes: UnsafeRawBufferPointer) throws { try lock.withLock { _ in try takeLocked(bytes) } }
+
+    private func takeLocked(_ bytes: UnsafeRawBufferPointer) throws {
         guard let file else { return }
         let endLSN = file.end ?? file.segment.endLSN
         // What was before the start, and what is behind the end of the timeline or of a segment.
-        let first = reader.position > position && search == nil ? reader.position : position
-        let (lower, upper) = (min(distance(to: first), bytes.count), min(distance(to: endLSN), bytes.count))
+        let isBefore = reader.position > position && search == nil
+        let first = isBefore ? reader.position : position
+        let lower = min(distance(from: position, to: first), bytes.count)
+        let upper = min(distance(from: position, to: endLSN), bytes.count)
         position.rawValue += UInt64(bytes.count)
         guard lower < upper else { return }
         var rest = UnsafeRawBufferPointer(rebasing: bytes[lower..<upper])
         if search == nil {
+            // What `visit` threw, or that enough was seen: not to be taken for a fault of the WAL.
+            var fault: (any Error)?
             do throws(FormatError) {
-                while let record = try reader.next(&rest) {
-                    if try isEnd(record) { break }
-                }
+                while fault == nil, let record = try reader.next(&rest) { fault = hand(on: record) }
             } catch { search = reader.endSearch(after: error) }
             if let fault { throw fault }
         }
         search?.take(rest)
     }
 
-    /// What `visit` threw, or that it has seen enough.
-    private var fault: (any Error)?
-
-    private func isEnd(_ record: WALRecord) throws(FormatError) -> Bool {
-        if record.startLSN < start { return false }
-        if let end, record.startLSN >= end {
-            fault = Ended()
-        } else {
-            do { if try !visit(record) { fault = Ended() } } catch { fault = error }
-        }
-        return fault != nil
+    /// - Returns: Why no more records are to be handed on.
+    private func hand(on record: WALRecord) -> (any Error)? {
+        if record.startLSN < start { return nil }
+        if let end, record.startLSN >= end { return Ended() }
+        do { return try visit(record) ? nil : Ended() } catch { return error }
     }
 
-    private func distance(to lsn: LSN) -> Int {
+    private func distance(from position: LSN, to lsn: LSN) -> Int {
         lsn > position ? Int(clamping: lsn.rawValue - position.rawValue) : 0
     }
 
     /// Judges, when a file is over: nil where WAL goes on in the next one.
     func endOfFile(next: WALWalk.File?, _ archive: WALArchiveReader) async throws -> WALEnd? {
+        let (file, search, position, read) = lock.withLock { _ in
+            (self.file, self.search, self.position, reader.position)
+        }
         guard let file else { return nil }
         if let search {
             guard let next else { return search.decide(nextSegment: nil) }
@@ -84,7 +88,7 @@ final class WALFollower: @unchecked Sendable {
         if position >= file.segment.endLSN {
             guard file.end != nil else { return nil }
             // The file of the timeline that followed is not there.
-            let text = "TLI \(file.segment.timeline) was left at \(reader.position)"
+            let text = "TLI \(file.segment.timeline) was left at \(read)"
             return next.map {
                 .damage(reason: "\(text), and what lies between that and \($0.object.name) is not there")
             }
@@ -97,6 +101,7 @@ final class WALFollower: @unchecked Sendable {
 
     /// Says so of a record that is cut off there, too.
     func cutText(_ text: String) -> String {
-        reader.unfinishedRecord.map { "\(text), and the record at \($0) is not whole" } ?? text
+        lock.withLock { _ in reader.unfinishedRecord }.map { "\(text), and the record at \($0) is not whole" }
+            ?? text
     }
 }

@@ -3,6 +3,7 @@ import CommandKit
 import PostgresFormat
 // What errors of the archive mean for the one who ran the command.
 import SafekeeperCommands
+import Synchronization
 import WALArchive
 
 /// `wal dump`: a line a record.
@@ -37,34 +38,40 @@ struct WALDumpCommand: AsyncParsableCommand {
 }
 
 /// Prints records, many at once.
-///
-/// - Note: Not guarded: `WALWalk.run` hands over one record after the other, and is over when this is flushed.
-private final class WALPrinter: @unchecked Sendable {
+private final class WALPrinter: Sendable {
+    private struct State {
+        var rest: Int
+        var buffer = ""
+
+        mutating func flush() {
+            StandardOutput.write(buffer)
+            buffer = ""
+        }
+    }
     private let filter: WALFilter
-    private var rest: Int
     private let major: Int
     private let writesJSON: Bool
-    private var buffer = ""
+    private let state: Mutex<State>
     private static let bufferBytes = 64 << 10
 
     init(filter: WALFilter, limit: Int?, major: Int, writesJSON: Bool) {
         self.filter = filter
-        rest = limit ?? .max
         self.major = major
         self.writesJSON = writesJSON
+        state = Mutex(State(rest: limit ?? .max))
     }
 
     func take(_ record: WALRecord) throws -> Bool {
         guard filter.matches(record) else { return true }
-        buffer += writesJSON ? try jsonLine(WALRecordReport(record, major: major)) : walLine(record, major: major)
-        buffer += "\n"
-        if buffer.utf8.count >= Self.bufferBytes { flush() }
-        rest -= 1
-        return rest > 0
+        let line = writesJSON ? try jsonLine(WALRecordReport(record, major: major)) : walLine(record, major: major)
+        return state.withLock { state in
+            state.buffer += line
+            state.buffer += "\n"
+            if state.buffer.utf8.count >= Self.bufferBytes { state.flush() }
+            state.rest -= 1
+            return state.rest > 0
+        }
     }
 
-    func flush() {
-        StandardOutput.write(buffer)
-        buffer = ""
-    }
+    func flush() { state.withLock { $0.flush() } }
 }

@@ -3,6 +3,7 @@ import CommandKit
 import PostgresFormat
 // What errors of the archive mean for the one who ran the command.
 import SafekeeperCommands
+import Synchronization
 import WALArchive
 import WALInspection
 
@@ -28,34 +29,40 @@ struct WALStatsCommand: AsyncParsableCommand {
         let counter = WALCounter(
             WALStatistics(major: walk.major, countsTypes: record), filter: filter, limit: place.filter.limit)
         let stop = try await walk.run(to: end) { record in counter.take(record) }
-        let report = WALStatisticsReport(counter.statistics, first: counter.first, end: counter.end)
+        let counted = counter.counted
+        let report = WALStatisticsReport(counted.statistics, first: counted.first, end: counted.end)
         if place.output.json { try printJSON(report) } else { report.print() }
         try stop?.report()
     }
 }
 
-/// - Note: Not guarded: `WALWalk.run` hands over one record after the other, and is over when the counts are read.
-private final class WALCounter: @unchecked Sendable {
-    private(set) var statistics: WALStatistics
-    private(set) var first: LSN?
-    private(set) var end: LSN?
+private final class WALCounter: Sendable {
+    struct State {
+        var statistics: WALStatistics
+        var first: LSN?
+        var end: LSN?
+        fileprivate var rest: Int
+    }
     private let filter: WALFilter
-    private var rest: Int
+    private let state: Mutex<State>
 
     init(_ statistics: WALStatistics, filter: WALFilter, limit: Int?) {
-        self.statistics = statistics
         self.filter = filter
-        rest = limit ?? .max
+        state = Mutex(State(statistics: statistics, rest: limit ?? .max))
     }
 
     func take(_ record: WALRecord) -> Bool {
         guard filter.matches(record) else { return true }
-        statistics.add(record)
-        if first == nil { first = record.startLSN }
-        end = record.endLSN
-        rest -= 1
-        return rest > 0
+        return state.withLock { state in
+            state.statistics.add(record)
+            if state.first == nil { state.first = record.startLSN }
+            state.end = record.endLSN
+            state.rest -= 1
+            return state.rest > 0
+        }
     }
+
+    var counted: State { state.withLock { $0 } }
 }
 
 /// What `wal stats` prints.
