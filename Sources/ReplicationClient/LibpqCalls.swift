@@ -5,7 +5,7 @@ import Glibc
 private let connectTimeoutSeconds = 15
 
 /// How long a server may take to answer: what is asked is all quick.
-private let answerMilliseconds = 20_000
+private let patience = Duration.seconds(20)
 
 /// Connects. Of a parameter that is given twice, the last one counts; the first `dbname` may be a connection string.
 func connect(_ parameters: [(String, String)]) throws(ReplicationError) -> OpaquePointer {
@@ -46,7 +46,7 @@ func perform(
     guard PQsendQuery(connection, command) == 1 else {
         throw ReplicationError(.unavailable, lastMessage(connection))
     }
-    let deadline = monotonicMilliseconds() + answerMilliseconds
+    let deadline = ContinuousClock.now + patience
     var result: OpaquePointer?
     repeat {
         do { try awaitResult(connection, until: deadline) } catch {
@@ -64,24 +64,19 @@ func perform(
     return result
 }
 
-private func awaitResult(_ connection: OpaquePointer, until deadline: Int) throws(ReplicationError) {
+private func awaitResult(_ connection: OpaquePointer, until deadline: ContinuousClock.Instant) throws(ReplicationError)
+{
     while PQisBusy(connection) == 1 {
-        let left = deadline - monotonicMilliseconds()
-        guard left > 0 else {
-            throw ReplicationError(.unavailable, "no answer came within \(answerMilliseconds / 1000) s")
+        let left = deadline - .now
+        guard left > .zero else {
+            throw ReplicationError(.unavailable, "no answer came within \(patience.components.seconds) s")
         }
         var file = pollfd(fd: PQsocket(connection), events: Int16(POLLIN), revents: 0)
-        guard poll(&file, 1, Int32(left)) >= 0 || errno == EINTR else {
+        guard poll(&file, 1, Int32(left / .milliseconds(1)) + 1) >= 0 || errno == EINTR else {
             throw ReplicationError(.unavailable, "poll: \(String(cString: strerror(errno)))")
         }
         guard PQconsumeInput(connection) == 1 else { throw ReplicationError(.unavailable, lastMessage(connection)) }
     }
-}
-
-private func monotonicMilliseconds() -> Int {
-    var now = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return now.tv_sec * 1000 + now.tv_nsec / 1_000_000
 }
 
 /// The rows of a result; nil for NULL.

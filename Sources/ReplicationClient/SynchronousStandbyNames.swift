@@ -1,3 +1,5 @@
+import PostgresFormat
+
 /// The setting `synchronous_standby_names`: `a, b`, `2 (a, b, c)`, `FIRST 2 (a, b, c)`, `ANY 2 (a, b, c)`.
 ///
 /// The grammar is that of PostgreSQL's `syncrep_gram.y`; names are compared without regard to case, as the server does.
@@ -69,7 +71,7 @@ public struct SynchronousStandbyNames: Sendable, Equatable {
                 if "(),*".contains(first) {
                     words.append(Word(text: String(rest.removeFirst()), isQuoted: false))
                 } else if first == "\"" {
-                    guard let word = quoted() else { return nil }
+                    guard let word = takeQuoted(&rest), !word.isEmpty else { return nil }
                     words.append(Word(text: word, isQuoted: true))
                 } else {
                     let word = rest.prefix { $0.isLetter || $0.isNumber || $0 == "_" || $0 == "$" }
@@ -78,21 +80,6 @@ public struct SynchronousStandbyNames: Sendable, Equatable {
                     rest = rest[word.endIndex...]
                 }
             }
-        }
-
-        private mutating func quoted() -> String? {
-            rest.removeFirst()
-            var text = ""
-            while let character = rest.popFirst() {
-                if character != "\"" {
-                    text.append(character)
-                } else if rest.first == "\"" {
-                    text.append(rest.removeFirst())
-                } else {
-                    return text.isEmpty ? nil : text
-                }
-            }
-            return nil
         }
     }
 }

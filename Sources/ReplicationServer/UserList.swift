@@ -1,3 +1,4 @@
+import PostgresFormat
 public import StorageURI
 
 /// A text that names those who may connect, in the form of pgbouncer's `userlist.txt`: a line for each, the name and
@@ -22,10 +23,11 @@ public enum UserList {
         for (index, content) in text.reveal().split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             var rest = content.drop(while: \.isWhitespace)
             guard let first = rest.first, first != ";", first != "#" else { continue }
-            guard let name = quoted(&rest), !name.isEmpty else {
+            guard let name = takeQuoted(&rest), !name.isEmpty else {
                 throw Fault(line: index + 1, reason: "does not begin with a user's name in double quotes")
             }
-            guard let password = quoted(&rest) else {
+            rest = rest.drop(while: \.isWhitespace)
+            guard let password = takeQuoted(&rest) else {
                 throw Fault(line: index + 1, reason: "has no verifier in double quotes behind the name")
             }
             guard let verifier = SCRAMVerifier(Secret(password)) else {
@@ -39,20 +41,5 @@ public enum UserList {
             }
         }
         return users
-    }
-
-    private static func quoted(_ rest: inout Substring) -> String? {
-        rest = rest.drop(while: \.isWhitespace)
-        guard rest.popFirst() == "\"" else { return nil }
-        var text = ""
-        while let character = rest.popFirst() {
-            guard character == "\"" else {
-                text.append(character)
-                continue
-            }
-            guard rest.first == "\"" else { return text }
-            text.append(rest.removeFirst())
-        }
-        return nil
     }
 }
