@@ -99,7 +99,9 @@ let package = Package(
                 "ObjectStorage", "StorageURI", "PostgresFormat", "Digests", "CZstd", "CLZ4", systemPackage,
             ]),
 
-        library("ReplicationServer", ["PostgresFormat", "Digests", "COpenSSL", "StorageURI", logging] + nio),
+        library("Listening", nio),
+        library(
+            "ReplicationServer", ["Listening", "PostgresFormat", "Digests", "COpenSSL", "StorageURI", logging] + nio),
 
         library(
             "Safekeeper",
@@ -108,14 +110,14 @@ let package = Package(
                 logging, systemPackage,
             ]),
 
-        library("StatusServer", [logging] + hummingbird + nio),
+        library("StatusServer", ["Listening", logging] + hummingbird + nio),
 
         // The executables.
         library(
             "CommandKit",
             [
-                "Snapshots", "StorageURI", "ObjectStorage", "StatusServer", "CProcess", argumentParser, logging,
-                systemPackage,
+                "Snapshots", "WALArchive", "StorageURI", "ObjectStorage", "StatusServer", "Listening", "CProcess",
+                argumentParser, logging, systemPackage,
             ]),
         library(
             "PageserverCommands",
@@ -127,7 +129,8 @@ let package = Package(
         library(
             "SafekeeperCommands",
             [
-                "CommandKit", "StatusServer", "Safekeeper", "ReplicationClient", "ReplicationServer", "WALStore",
+                "CommandKit", "Listening", "StatusServer", "Safekeeper", "ReplicationClient", "ReplicationServer",
+                "WALStore",
                 "WALArchive",
                 "Snapshots", "ObjectStorage", "StorageURI", "PostgresFormat", "Digests", argumentParser, logging,
                 systemPackage,
@@ -135,7 +138,7 @@ let package = Package(
         library(
             "WALCommands",
             [
-                "CommandKit", "SafekeeperCommands", "WALInspection", "WALArchive", "Snapshots", "ObjectStorage",
+                "CommandKit", "WALInspection", "WALArchive", "Snapshots", "ObjectStorage",
                 "StorageURI", "PostgresFormat", argumentParser,
             ]),
         executable(
@@ -158,7 +161,7 @@ let package = Package(
         tests("WALArchive", ["WALArchive", "ObjectStorage", "PostgresFormat"]),
         tests("Interchange", ["Interchange", "Snapshots", "ObjectStorage", "PostgresFormat"]),
         tests("ReplicationServer", ["ReplicationServer", "PostgresFormat", "Digests", "StorageURI", logging] + nio),
-        tests("StatusServer", ["StatusServer", logging] + nio),
+        tests("StatusServer", ["StatusServer", "Listening", logging] + nio),
         tests("CommandKit", ["CommandKit", "StorageURI", "ObjectStorage", argumentParser, logging, systemPackage]),
         tests("EndToEnd", [], exclude: ["reader.py"]),
     ],

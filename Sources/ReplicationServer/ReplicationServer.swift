@@ -1,4 +1,4 @@
-import Glibc
+import Listening
 public import Logging
 import NIOCore
 import NIOPosix
@@ -11,15 +11,6 @@ public final class ReplicationServer: Sendable {
     public struct Address: Sendable, Hashable {
         public let host: String
         public let port: Int
-    }
-
-    /// The address cannot be had.
-    public struct ListenError: Error, CustomStringConvertible {
-        public let host: String
-        public let port: Int
-        /// The system's error number; nil where the host's name leads to no address.
-        public let code: CInt?
-        public let description: String
     }
 
     private let configuration: ReplicationServerConfiguration
@@ -77,15 +68,7 @@ public final class ReplicationServer: Sendable {
     private func serve(_ context: ServerContext) async throws {
         let (accepted, continuation) = AsyncStream.makeStream(of: AcceptedConnection.self)
         let (registry, limit) = (registry, configuration.connectionLimit)
-        let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .serverChannelInitializer { channel in
-                // Without file descriptors left, it waits a little before it accepts again.
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
-                }
-            }
-            .serverChannelOption(.backlog, value: 256)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { [self] channel in
@@ -106,13 +89,7 @@ public final class ReplicationServer: Sendable {
                             isRefused: count > limit))
                 }
             }
-        let listener: any Channel
-        do { listener = try await bootstrap.bind(host: configuration.host, port: configuration.port).get() } catch {
-            let code = (error as? IOError)?.errnoCode
-            throw ListenError(
-                host: configuration.host, port: configuration.port, code: code,
-                description: code.map { String(cString: strerror($0)) } ?? "\(error)")
-        }
+            .listen(host: configuration.host, port: configuration.port)
         let address = Address(host: configuration.host, port: listener.localAddress?.port ?? configuration.port)
         logger.info("listening", metadata: ["host": "\(address.host)", "port": "\(address.port)"])
         bound.set(.success(address))

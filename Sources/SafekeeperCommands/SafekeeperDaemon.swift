@@ -1,6 +1,7 @@
 import CommandKit
 import FoundationEssentials
 import Glibc
+import Listening
 import Logging
 import ObjectStorage
 import ReplicationServer
@@ -39,8 +40,8 @@ struct SafekeeperDaemon {
             },
             metrics: { try await currentStatus(of: service).metrics })
         let signals = daemonSignals()  // before anybody is told that one may be sent
-        do {
-            try await withStatusServer(configuration, Settings.safekeeperListenHTTP, pages: pages, logger: logger) {
+        try await withStatusServer(configuration, Settings.safekeeperListenHTTP, pages: pages, logger: logger) {
+            do {
                 try await work(
                     until: signals,
                     onHangup: {
@@ -49,10 +50,9 @@ struct SafekeeperDaemon {
                             logger.error("the replication port goes on as it was: \(CommandFailure(error).message)")
                         }
                     }, [{ try await service.run() }, { try await report(service, logger) }])
+            } catch let error as ListenError {
+                throw CommandFailure.cannotListen(on: address, error, setting: Settings.safekeeperListenPG)
             }
-        } catch let error as ReplicationServer.ListenError {
-            throw CommandFailure.cannotListen(
-                on: address, code: error.code, reason: error.description, setting: Settings.safekeeperListenPG)
         }
         do { try await write(service) } catch { logger.warning("cannot say how it ended: \(error)") }  // for `stop`
         logger.info("stopped")

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import HTTPTypes
 import HummingbirdCore
 import Logging
@@ -40,7 +41,11 @@ public struct StatusPages: Sendable {
     }
 
     private static func error(_ status: HTTPResponse.Status, _ message: String) -> Response {
-        response(status, "application/json", #"{"error":\#(quoted(message))}"#)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .withoutEscapingSlashes
+        // A text can always be encoded.
+        let body = (try? encoder.encode(["error": message])).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+        return response(status, "application/json", body)
     }
 
     private static func response(_ status: HTTPResponse.Status, _ contentType: String, _ body: String) -> Response {
@@ -49,22 +54,5 @@ public struct StatusPages: Sendable {
         return Response(
             status: status, headers: [.contentType: contentType, .cacheControl: "no-store"],
             body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
-    }
-
-    /// As JSON has it. A path may be anything that a client thinks of.
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"", "\\":
-                result += "\\"
-                result.unicodeScalars.append(scalar)
-            case _ where scalar.value < 0x20:
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }

@@ -1,6 +1,6 @@
-import Glibc
 import HTTPTypes
 import HummingbirdCore
+import Listening
 public import Logging
 public import NIOCore
 import NIOExtras
@@ -10,15 +10,6 @@ import NIOPosix
 ///
 /// It is there for the daemon, never the other way round: what a client does costs a connection at most.
 public struct StatusServer: Sendable {
-    /// Why it does not serve.
-    public struct ListenError: Error, CustomStringConvertible {
-        public let host: String
-        public let port: Int
-        /// The system's error number; nil where the host's name leads to no address.
-        public let code: CInt?
-        public let description: String
-    }
-
     /// What a client may take.
     public struct Limits: Sendable {
         /// Connections at the same time. More wait until one has ended.
@@ -93,26 +84,15 @@ public struct StatusServer: Sendable {
         _ accept: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) async throws -> any Channel {
         let connections = limits.connections
-        let bootstrap = ServerBootstrap(group: group)
-            .serverChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let pipeline = channel.pipeline.syncOperations
-                    // Without file descriptors left, it waits a little before it accepts again.
-                    try pipeline.addHandler(AcceptBackoffHandler())
-                    try pipeline.addHandler(AvailableConnectionsChannelHandler(maxConnections: connections))
-                    try pipeline.addHandler(ending.makeServerChannelHandler(channel: channel))
-                }
-            }
-            .serverChannelOption(.backlog, value: 256)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+        return try await ServerBootstrap(group: group)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer(accept)
-        do { return try await bootstrap.bind(host: host, port: port).get() } catch {
-            let code = (error as? IOError)?.errnoCode
-            throw ListenError(
-                host: host, port: port, code: code,
-                description: code.map { String(cString: strerror($0)) } ?? "\(error)")
-        }
+            .listen(host: host, port: port) { channel in
+                [
+                    AvailableConnectionsChannelHandler(maxConnections: connections),
+                    ending.makeServerChannelHandler(channel: channel),
+                ]
+            }
     }
 
     private func makeChannels() -> HTTP1Channel {

@@ -1,8 +1,6 @@
 import ArgumentParser
 import CommandKit
 import PostgresFormat
-// What errors of the archive mean for the one who ran the command.
-import SafekeeperCommands
 import Synchronization
 import WALArchive
 import WALInspection

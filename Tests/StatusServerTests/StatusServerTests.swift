@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Listening
 import Logging
 import NIOCore
 import TestSupport
@@ -180,7 +181,7 @@ struct StatusServerTests {
         let server = StatusServer(host: "127.0.0.1", port: 0, pages: Self.pages, logger: logger)
         try await server.serve { port in
             let other = StatusServer(host: "127.0.0.1", port: port, pages: Self.pages, logger: logger)
-            let error = await #expect(throws: StatusServer.ListenError.self) {
+            let error = await #expect(throws: ListenError.self) {
                 try await other.serve { _ in Issue.record("it listens") }
             }
             #expect(error?.code == EADDRINUSE && error?.port == port)

@@ -110,8 +110,8 @@ public struct IngestOptions: SettingSource {
     }
 }
 
-/// Who may take WAL, and by which certificate.
-public struct AccessOptions: SettingSource {
+/// Who may take WAL from a daemon, and by which certificate; what it logs to and caches.
+public struct DaemonOptions: SettingSource {
     @Option(name: .customLong(Settings.authFile.optionName), help: Settings.authFile.argumentHelp)
     public var authFile: String?
 
@@ -121,16 +121,23 @@ public struct AccessOptions: SettingSource {
     @Option(name: .customLong(Settings.sslKeyFile.optionName), help: Settings.sslKeyFile.argumentHelp)
     public var sslKeyFile: String?
 
+    @Option(name: .customLong(Settings.cacheSize.optionName), help: Settings.cacheSize.argumentHelp)
+    public var cacheSize: String?
+
+    @Option(name: .customLong(Settings.logFile.optionName), help: Settings.logFile.argumentHelp)
+    public var logFile: String?
+
     public init() {}
     public var settings: [(key: String, text: String?)] {
         [
             (Settings.authFile.key, authFile), (Settings.sslCertFile.key, sslCertFile),
-            (Settings.sslKeyFile.key, sslKeyFile),
+            (Settings.sslKeyFile.key, sslKeyFile), (Settings.cacheSize.key, cacheSize),
+            (Settings.logFile.key, logFile),
         ]
     }
 }
 
-/// What a running daemon listens on, logs to and caches.
+/// What the daemons listen on, and what else they need while they run.
 public struct ServerOptions: SettingSource {
     @Option(name: .customLong(Settings.listenHTTP.optionName), help: Settings.listenHTTP.argumentHelp)
     public var listenHTTP: String?
@@ -145,13 +152,7 @@ public struct ServerOptions: SettingSource {
     @Option(name: .customLong(Settings.safekeeperListenPG.optionName), help: Settings.safekeeperListenPG.argumentHelp)
     public var safekeeperListenPG: String?
 
-    @OptionGroup public var access: AccessOptions
-
-    @Option(name: .customLong(Settings.cacheSize.optionName), help: Settings.cacheSize.argumentHelp)
-    public var cacheSize: String?
-
-    @Option(name: .customLong(Settings.logFile.optionName), help: Settings.logFile.argumentHelp)
-    public var logFile: String?
+    @OptionGroup public var daemon: DaemonOptions
 
     public init() {}
     public var settings: [(key: String, text: String?)] {
@@ -159,8 +160,7 @@ public struct ServerOptions: SettingSource {
             (Settings.listenHTTP.key, listenHTTP), (Settings.listenPG.key, listenPG),
             (Settings.safekeeperListenHTTP.key, safekeeperListenHTTP),
             (Settings.safekeeperListenPG.key, safekeeperListenPG),
-            (Settings.cacheSize.key, cacheSize), (Settings.logFile.key, logFile),
-        ] + access.settings
+        ] + daemon.settings
     }
 }
 
@@ -176,19 +176,12 @@ public struct SafekeeperServerOptions: SettingSource {
         help: Settings.safekeeperListenPG.argumentHelp)
     public var listenPG: String?
 
-    @OptionGroup public var access: AccessOptions
-
-    @Option(name: .customLong(Settings.cacheSize.optionName), help: Settings.cacheSize.argumentHelp)
-    public var cacheSize: String?
-
-    @Option(name: .customLong(Settings.logFile.optionName), help: Settings.logFile.argumentHelp)
-    public var logFile: String?
+    @OptionGroup public var daemon: DaemonOptions
 
     public init() {}
     public var settings: [(key: String, text: String?)] {
         [
             (Settings.safekeeperListenHTTP.key, listenHTTP), (Settings.safekeeperListenPG.key, listenPG),
-            (Settings.cacheSize.key, cacheSize), (Settings.logFile.key, logFile),
-        ] + access.settings
+        ] + daemon.settings
     }
 }

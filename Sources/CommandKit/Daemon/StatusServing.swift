@@ -1,3 +1,4 @@
+public import Listening
 public import Logging
 public import StatusServer
 import SystemPackage
@@ -5,13 +6,11 @@ import SystemPackage
 extension CommandFailure {
     /// Why a daemon cannot listen where it should.
     ///
-    /// - Parameters:
-    ///   - code: The system's error number, where there is one.
-    ///   - setting: What the address comes from.
+    /// - Parameter setting: What the address comes from.
     public static func cannotListen(
-        on address: HostPort, code: CInt?, reason: String, setting: some SettingDeclaration
+        on address: HostPort, _ failure: ListenError, setting: some SettingDeclaration
     ) -> CommandFailure {
-        let error = code.map { Errno(rawValue: $0) }
+        let error = failure.code.map { Errno(rawValue: $0) }
         let advice =
             switch error {
             case .addressInUse: "another program listens there: stop it, or choose another \(setting.key)"
@@ -20,7 +19,7 @@ extension CommandFailure {
             }
         let off = setting is Setting<ListenAddress> ? ", or off" : ""
         return CommandFailure(
-            error.map { ExitStatus($0) } ?? .failed, "cannot listen on \(address.settingText): \(reason)",
+            error.map { ExitStatus($0) } ?? .failed, "cannot listen on \(address.settingText): \(failure)",
             hint: advice + off)
     }
 }
@@ -40,8 +39,7 @@ public func withStatusServer(
             logger.info("serving status and metrics", metadata: ["host": "\(address.host)", "port": "\(port)"])
             try await body()
         }
-    } catch let error as StatusServer.ListenError {
-        throw CommandFailure.cannotListen(
-            on: address, code: error.code, reason: error.description, setting: setting)
+    } catch let error as ListenError {  // not of `body`, which tells of its own addresses itself
+        throw CommandFailure.cannotListen(on: address, error, setting: setting)
     }
 }
