@@ -1,7 +1,7 @@
 import Glibc
 import PostgresFormat
 
-/// `generic_redo`: bytes of the page are replaced, whoever's page it is.
+/// `generic_redo`: bytes of the page are replaced, whosever page it is.
 ///
 /// Source: PostgreSQL's `src/backend/access/transam/generic_xlog.c`.
 func redoGeneric(_ block: WALBlockReference, _ page: RedoPage) throws(RedoFault) {

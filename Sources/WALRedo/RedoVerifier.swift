@@ -1,3 +1,4 @@
+import Glibc
 public import PostgresFormat
 
 /// Redoes the records of WAL page by page, and compares each page with the image of it that the record carries, where the
@@ -115,6 +116,7 @@ public struct RedoVerifier: ~Copyable {
         ConsistencyMask.apply(record.manager, RedoPage(there), block: name.block)
         counts[record.manager, default: Count()].compared += 1
         compared[record.manager, default: [:]][record.operation, default: 0] += 1
+        guard memcmp(here, there, Page.size) != 0 else { return }
         var differences: [(offset: Int, here: UInt8, there: UInt8)] = []
         for offset in 0..<Page.size {
             let (mine, its) = (
@@ -124,7 +126,6 @@ public struct RedoVerifier: ~Copyable {
             differences.append((offset, mine, its))
             if differences.count == Self.shownDifferences { break }
         }
-        guard !differences.isEmpty else { return }
         note(record, name, differences: differences)
         try image.restore(to: bytes)
         RedoPage(bytes).lsn = record.endLSN

@@ -14,8 +14,17 @@ struct WALRecordReaderTests {
         let xid: UInt32
         let lsn: LSN
         let previous: LSN
-        /// `#0 1663/5/1259 main 0 FPW`.
-        let blocks: [String]
+        let blocks: [Block]
+
+        /// What both say of a block reference.
+        struct Block: Equatable {
+            let id: UInt8
+            let relation: RelationLocator
+            let fork: ForkKind
+            let block: UInt32
+            /// Whether there is an image, and whether it is to be restored.
+            let imageApplies: Bool?
+        }
 
         init(_ record: borrowing WALRecord) {
             manager = record.manager.description
@@ -24,9 +33,9 @@ struct WALRecordReaderTests {
             lsn = record.startLSN
             previous = record.previousLSN
             blocks = record.blocks.map { block in
-                let fork = ["main", "fsm", "vm", "init"][Int(block.fork.rawValue)]
-                let image = block.image.map { $0.applies ? " FPW" : " FPW for WAL verification" } ?? ""
-                return "#\(block.id) \(block.relation) \(fork) \(block.block)\(image)"
+                Block(
+                    id: block.id, relation: block.relation, fork: block.fork, block: block.block,
+                    imageApplies: block.image?.applies)
             }
         }
 
@@ -42,7 +51,13 @@ struct WALRecordReaderTests {
             lsn = LSN(String(found.5))!
             previous = LSN(String(found.6))!
             blocks = found.7.matches(of: block).map { match in
-                "#\(match.1) \(match.2) \(match.3 ?? "main") \(match.4)\(match.5 ?? "")"
+                let numbers = match.2.split(separator: "/").map { UInt32($0)! }
+                return Block(
+                    id: UInt8(match.1)!,
+                    relation: RelationLocator(tablespace: numbers[0], database: numbers[1], relation: numbers[2]),
+                    fork: match.3.map { ForkKind(rawValue: UInt8(["main", "fsm", "vm", "init"].firstIndex(of: $0)!))! }
+                        ?? .main,
+                    block: UInt32(match.4)!, imageApplies: match.5.map { $0 == " FPW" })
             }
         }
     }

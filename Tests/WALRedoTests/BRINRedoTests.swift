@@ -1,7 +1,6 @@
 import PostgresFormat
 import TestSupport
 import Testing
-import WALRedo
 
 @Suite("Redo of BRIN indexes and generic records", .timeLimit(.minutes(10)))
 struct BRINRedoTests {
@@ -28,19 +27,11 @@ struct BRINRedoTests {
 
     @Test("every page after every record", arguments: PostgresInstallation.majors)
     func pages(major: Int) throws {
-        let cluster = try HeapRedoTests.cluster(major)
+        let cluster = try RedoWorkshop.cluster(major)
         try cluster.psql(Self.work)
         try cluster.crash()
-        let (counts, compared, mismatches) = try HeapRedoTests.verify(cluster)
-        let ours = mismatches.filter { [.brin, .generic].contains($0.manager) }
-        #expect(ours.isEmpty, "\(ours.map(\.description).joined(separator: "\n"))")
-        for manager in [ResourceManager.brin, .generic] {
-            let count = counts[manager] ?? RedoVerifier.Count()
-            #expect(count.compared > 100 && count.mismatched == 0, "\(manager): \(count)")
-        }
         // Insertion, update to another page and in place, growth of the map of ranges, ranges that are given up.
-        for operation: UInt8 in [0x10, 0x20, 0x30, 0x40, 0x50] {
-            #expect(compared[.brin]?[operation] != nil, "\(String(operation, radix: 16)): \(compared)")
-        }
+        try RedoWorkshop.expectAgreement(
+            cluster, [(.brin, 100), (.generic, 100)], operations: [0x10, 0x20, 0x30, 0x40, 0x50])
     }
 }

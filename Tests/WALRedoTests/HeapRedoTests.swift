@@ -1,51 +1,9 @@
-import Foundation
 import PostgresFormat
 import TestSupport
 import Testing
-import WALRedo
 
-/// Redo beside PostgreSQL's own pages: a server with `wal_consistency_checking` says after each record how they look.
 @Suite("Redo of heaps", .timeLimit(.minutes(15)))
 struct HeapRedoTests {
-    /// All of a cluster's WAL, record by record.
-    static func verify(_ cluster: PostgresCluster) throws -> (
-        counts: [ResourceManager: RedoVerifier.Count], compared: [ResourceManager: [UInt8: Int]],
-        mismatches: [RedoVerifier.Mismatch]
-    ) {
-        let size = 1 << 20
-        let directory = cluster.dataDirectory + "/pg_wal"
-        let segments = try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
-            .compactMap { WALSegment(fileName: $0, size: size) }
-        let major = cluster.installation.major
-        var reader = WALRecordReader(startingAt: segments[0].startLSN, segmentSize: size, major: major)
-        var verifier = RedoVerifier(PageRedo(major: major, logsHints: true))
-        reading: for segment in segments {
-            let content = try Data(contentsOf: URL(fileURLWithPath: "\(directory)/\(segment.fileName)"))
-            let isOver = content.withUnsafeBytes { content in
-                var rest = content
-                do {
-                    while let record = try reader.next(&rest) { verifier.take(record) }
-                } catch { return true }
-                return false
-            }
-            if isOver { break reading }
-        }
-        return (verifier.counts, verifier.compared, verifier.mismatches)
-    }
-
-    static func cluster(_ major: Int, _ lines: [String] = []) throws -> PostgresCluster {
-        let cluster = try PostgresCluster(
-            major: major,
-            .init(
-                checksums: true, walSegmentMegabytes: 1,
-                configuration: [
-                    "wal_consistency_checking = all", "wal_keep_size = 4GB", "max_wal_size = 4GB", "autovacuum = off",
-                    "max_prepared_transactions = 5",
-                ] + lines))
-        try cluster.start()
-        return cluster
-    }
-
     private static func work(_ cluster: PostgresCluster) throws {
         try cluster.psql(
             """
@@ -81,16 +39,10 @@ struct HeapRedoTests {
     @Test("every page after every record", arguments: PostgresInstallation.majors)
     func pages(major: Int) throws {
         for lines in [["wal_level = logical"], [major >= 15 ? "wal_compression = lz4" : "wal_compression = on"]] {
-            let cluster = try Self.cluster(major, lines)
+            let cluster = try RedoWorkshop.cluster(major, lines)
             try Self.work(cluster)
             try cluster.crash()
-            let (counts, _, mismatches) = try Self.verify(cluster)
-            let ours = mismatches.filter { [.heap, .heap2, .sequence].contains($0.manager) }
-            #expect(ours.isEmpty, "\(ours.map(\.description).joined(separator: "\n"))")
-            for (manager, least) in [(ResourceManager.heap, 4000), (.heap2, 200), (.sequence, 3)] {
-                let count = counts[manager] ?? RedoVerifier.Count()
-                #expect(count.compared > least && count.mismatched == 0, "\(manager): \(count)")
-            }
+            try RedoWorkshop.expectAgreement(cluster, [(.heap, 4000), (.heap2, 200), (.sequence, 3)])
         }
     }
 }
