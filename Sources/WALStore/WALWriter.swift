@@ -3,8 +3,8 @@ import SystemPackage
 
 /// Writes WAL as it arrives into a store. One at a time, and by one thread at a time.
 ///
-/// Bytes are on disk after `flush`. A full disk is noticed where a
-/// segment begins, since its whole space is taken then: what was begun can be finished.
+/// Bytes are on disk after `flush`. A full disk is noticed where a segment begins, since its whole space is taken then: what
+/// was begun can be finished.
 public struct WALWriter: ~Copyable {
     private let store: WALStore
     public private(set) var timeline: TimelineID
