@@ -148,7 +148,10 @@ let package = Package(
         executable("safekeeper", ["SafekeeperCommands", "CommandKit", argumentParser], path: "safekeeper"),
 
         // Tests.
-        .target(name: "TestSupport", dependencies: [systemPackage], path: "Tests/TestSupport", swiftSettings: strict),
+        .target(name: "CTestThreads", path: "Tests/CTestThreads"),
+        .target(
+            name: "TestSupport", dependencies: ["CTestThreads", systemPackage], path: "Tests/TestSupport",
+            swiftSettings: strict),
         tests("Digests", ["Digests"], exclude: ["Golden"]),
         tests("StorageURI", ["StorageURI", "Digests"], exclude: ["Golden"]),
         tests("ObjectStorage", ["ObjectStorage", "StorageURI", "Digests"]),

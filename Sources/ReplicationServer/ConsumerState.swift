@@ -6,7 +6,8 @@ final class ConsumerState: Sendable {
     private struct Values {
         var consumer: ReplicationConsumer
         var lastWord = ContinuousClock.now
-        var isAsked = false
+        /// When it was asked for a word that has not come yet.
+        var askedAt: ContinuousClock.Instant?
     }
     private let values: Mutex<Values>
     let id: Int32
@@ -41,7 +42,7 @@ final class ConsumerState: Sendable {
             $0.consumer.flushedLSN = nil
             $0.consumer.appliedLSN = nil
             $0.lastWord = .now
-            $0.isAsked = false
+            $0.askedAt = nil
         }
     }
 
@@ -62,7 +63,7 @@ final class ConsumerState: Sendable {
     func heard(_ status: StandbyStatus?) {
         values.withLock {
             $0.lastWord = .now
-            $0.isAsked = false
+            $0.askedAt = nil
             guard let status else { return }
             $0.consumer.writtenLSN = status.writtenLSN
             $0.consumer.flushedLSN = status.flushedLSN
@@ -77,13 +78,14 @@ final class ConsumerState: Sendable {
         case spent
     }
 
-    /// How the consumer's silence stands to `timeout`.
+    /// How the consumer's silence stands to `timeout`: half of it before it is asked, and half of it to answer, though
+    /// this process may have slept meanwhile.
     func patience(timeout: Duration) -> Patience {
         values.withLock {
-            let silence = $0.lastWord.duration(to: .now)
-            if silence >= timeout { return .spent }
-            guard silence >= timeout / 2, !$0.isAsked else { return .enough }
-            $0.isAsked = true
+            let now = ContinuousClock.now
+            if let askedAt = $0.askedAt { return askedAt.duration(to: now) >= timeout / 2 ? .spent : .enough }
+            guard $0.lastWord.duration(to: now) >= timeout / 2 else { return .enough }
+            $0.askedAt = now
             return .asks
         }
     }
