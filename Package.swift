@@ -84,6 +84,7 @@ let package = Package(
         library("WALInspection", ["PostgresFormat"]),
 
         // What Zenith does.
+        library("WALReplay", ["WALRedo", "WALInspection", "PostgresFormat", systemPackage]),
         library(
             "Snapshots",
             ["ObjectStorage", "StorageURI", "PostgresFormat", "Digests", "CChecksum", "CZstd", systemPackage]),
@@ -156,7 +157,7 @@ let package = Package(
         tests("StorageURI", ["StorageURI", "Digests"], exclude: ["Golden"]),
         tests("ObjectStorage", ["ObjectStorage", "StorageURI", "Digests"]),
         tests("PostgresFormat", ["PostgresFormat", "CChecksum"]),
-        tests("WALRedo", ["WALRedo", "PostgresFormat"]),
+        tests("WALRedo", ["WALReplay", "WALRedo", "PostgresFormat", systemPackage]),
         tests("WALInspection", ["WALInspection", "PostgresFormat"]),
         tests("Snapshots", ["Snapshots", "ObjectStorage", "PostgresFormat"]),
         tests("WALStore", ["WALStore", "PostgresFormat", systemPackage]),

@@ -2,6 +2,7 @@ public import ArgumentParser
 public import CommandKit
 import Glibc
 import Interchange
+import PostgresFormat
 import ObjectStorage
 import PageStore
 import Snapshots

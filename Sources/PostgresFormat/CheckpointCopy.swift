@@ -31,6 +31,14 @@ public struct CheckpointCopy: Hashable, Sendable {
 
     init() {}
 
+    /// - Parameter bytes: A checkpoint record's data.
+    /// - Throws: `FormatError` where there are too few, or a field has a value that its type has not.
+    public init(parsing bytes: UnsafeRawBufferPointer, major: Int) throws(FormatError) {
+        guard bytes.count >= Self.size else { throw .invalid("a checkpoint of \(bytes.count) bytes") }
+        var fields = FieldReader(bytes: Array(bytes))
+        try transfer(&fields, at: 0, hasWALLevel: major >= 17)
+    }
+
     mutating func transfer<Fields: FieldTransfer>(
         _ fields: inout Fields, at start: Int, hasWALLevel: Bool
     ) throws(Fields.Failure) {

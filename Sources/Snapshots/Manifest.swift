@@ -212,18 +212,6 @@ public struct FileFrame: Sendable, Equatable {
     }
 }
 
-public struct PageKey: Sendable, Hashable, CustomStringConvertible {
-    public var fork: RelationFork
-    public var block: UInt32
-
-    public init(fork: RelationFork, block: UInt32) {
-        self.fork = fork
-        self.block = block
-    }
-
-    public var description: String { "\(fork) block \(block)" }
-}
-
 extension Manifest {
     /// The fork's entry, found by binary search.
     public func fork(_ key: RelationFork) -> ForkEntry? {

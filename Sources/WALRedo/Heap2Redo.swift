@@ -12,6 +12,7 @@ struct Heap2Redo {
     let logsHints: Bool
 
     enum Operation {
+        static let rewrite: UInt8 = 0x00
         static let prune: UInt8 = 0x10
         static let vacuum: UInt8 = 0x20
         static let freezePage: UInt8 = 0x30
@@ -35,6 +36,24 @@ struct Heap2Redo {
         default: throw RedoFault("its operation \(operation) changes no page")
         }
         return true
+    }
+
+    // MARK: - Rewriting
+
+    /// Where the rows of a catalog went, for logical decoding; `xl_heap_rewrite_mapping`.
+    static func appendMapping(_ record: WALRecord, to effects: inout [RecordEffect]) throws(RedoFault) {
+        guard record.info & HeapRedo.Operation.mask == Operation.rewrite else { return }
+        var main = RecordData(record.mainData)
+        let mappedXid = try main.load(0, UInt32.self)
+        let (database, relation) = (try main.load(4, UInt32.self), try main.load(8, UInt32.self))
+        let (offset, start) = (try main.load(16, Int64.self), try main.load(32, UInt64.self))
+        _ = try main.read(40)
+        guard offset >= 0 else { throw RedoFault("its mappings lie at \(offset)") }
+        func hex(_ value: UInt32, uppercase: Bool = false) -> String { String(value, radix: 16, uppercase: uppercase) }
+        let position =
+            hex(UInt32(start >> 32), uppercase: true) + "_" + hex(UInt32(truncatingIfNeeded: start), uppercase: true)
+        let name = "map-\(hex(database))-\(hex(relation))-\(position)-\(hex(mappedXid))-\(hex(record.xid))"
+        effects.append(.logicalMappingWritten(LogicalMapping(fileName: name, offset: offset, content: main.rest)))
     }
 
     // MARK: - Pruning

@@ -1,12 +1,14 @@
 import CLZ4
 import CZstd
-import PostgresFormat
+public import PostgresFormat
 
 extension WALPageImage {
     /// Puts the image in the page's place. The page's LSN is then that of the image, which is older.
     ///
     /// Source: PostgreSQL's `src/backend/access/transam/xlogreader.c`, `RestoreBlockImage`.
-    func restore(to page: UnsafeMutableRawPointer) throws(RedoFault) {
+    ///
+    /// - Parameter page: `Page.size` bytes.
+    public func restore(to page: UnsafeMutableRawPointer) throws(RedoFault) {
         guard let source = bytes.baseAddress else { throw RedoFault("its image is empty") }
         guard compression != .none else { return spread(source, to: page) }
         var fault: RedoFault?

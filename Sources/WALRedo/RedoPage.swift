@@ -39,7 +39,8 @@ public struct RedoPage {
         static let pruneXid = 20
     }
 
-    var lsn: LSN {
+    /// Where the last record that changed it ends.
+    public var lsn: LSN {
         get { page.lsn }
         nonmutating set {
             store(UInt32(newValue.rawValue >> 32), 0)

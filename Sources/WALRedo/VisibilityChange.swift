@@ -1,3 +1,4 @@
+import Glibc
 public import PostgresFormat
 
 /// A change of the visibility map that follows from a record of a heap.
@@ -68,5 +69,21 @@ public struct VisibilityChange: Hashable, Sendable {
         default: break
         }
         return changes
+    }
+}
+
+/// The visibility map of a heap that is cut.
+public enum VisibilityMap {
+    /// How many of its pages so many blocks of the heap need.
+    public static func blocks(heapBlocks: UInt32) -> UInt32 {
+        UInt32((UInt64(heapBlocks) + UInt64(VisibilityChange.blocksPerPage) - 1) / UInt64(VisibilityChange.blocksPerPage))
+    }
+
+    /// Clears what the page that is the last now says of blocks that are no more. Its LSN stays.
+    public static func truncate(_ page: RedoPage, heapBlocks: UInt32) {
+        guard heapBlocks % VisibilityChange.blocksPerPage != 0 else { return }
+        let (byte, shift) = VisibilityChange.place(heapBlocks)
+        page.store(page.load(byte, UInt8.self) & (1 << shift - 1), byte)
+        memset(page.bytes + byte + 1, 0, Page.size - byte - 1)
     }
 }

@@ -1,36 +1,41 @@
 import Foundation
 import PostgresFormat
+import SystemPackage
 import TestSupport
 import Testing
-import WALRedo
+import WALReplay
 
 /// Redo beside PostgreSQL's own pages: a server with `wal_consistency_checking` says after each record how they look.
 enum RedoWorkshop {
-    /// All of a cluster's WAL, record by record.
-    private static func verify(_ cluster: PostgresCluster) throws -> (
-        counts: [ResourceManager: RedoVerifier.Count], compared: [ResourceManager: [UInt8: Int]],
-        mismatches: [RedoVerifier.Mismatch]
-    ) {
+    /// All of a cluster's WAL, over the data directory as it was made.
+    private static func replay(_ cluster: PostgresCluster) throws -> ClusterReplay {
         let size = 1 << 20
         let directory = cluster.dataDirectory + "/pg_wal"
-        let segments = try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
-            .compactMap { WALSegment(fileName: $0, size: size) }
+        let base = try BaseDirectory(FilePath(baseDirectory(cluster)))
         let major = cluster.installation.major
-        var reader = WALRecordReader(startingAt: segments[0].startLSN, segmentSize: size, major: major)
-        var verifier = RedoVerifier(PageRedo(major: major, logsHints: true))
+        let replay = try ClusterReplay(base: base, major: major, scratch: FilePath(NSTemporaryDirectory()))
+        let start = base.control.checkpointCopy.redo
+        let segments = try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
+            .compactMap { WALSegment(fileName: $0, size: size) }.filter { $0.endLSN > start }
+        var reader = WALRecordReader(startingAt: start, segmentSize: size, major: major)
         reading: for segment in segments {
             let content = try Data(contentsOf: URL(fileURLWithPath: "\(directory)/\(segment.fileName)"))
-            let isOver = content.withUnsafeBytes { content in
-                var rest = content
+            let isOver = try content.withUnsafeBytes { content in
+                var rest = UnsafeRawBufferPointer(
+                    rebasing: content[max(0, Int(start.rawValue) - Int(segment.startLSN.rawValue))...])
                 do {
-                    while let record = try reader.next(&rest) { verifier.take(record) }
-                } catch { return true }
+                    while let record = try reader.next(&rest) { try replay.take(record) }
+                } catch is FormatError { return true }
                 return false
             }
             if isOver { break reading }
         }
-        return (verifier.counts, verifier.compared, verifier.mismatches)
+        replay.finish()
+        return replay
     }
+
+    /// A copy of the data directory from before it was started.
+    private static func baseDirectory(_ cluster: PostgresCluster) -> String { cluster.dataDirectory + ".base" }
 
     static func cluster(_ major: Int, _ lines: [String] = []) throws -> PostgresCluster {
         let cluster = try PostgresCluster(
@@ -41,6 +46,7 @@ enum RedoWorkshop {
                     "wal_consistency_checking = all", "wal_keep_size = 4GB", "max_wal_size = 4GB", "autovacuum = off",
                     "max_prepared_transactions = 5",
                 ] + lines))
+        _ = try run(["cp", "-a", cluster.dataDirectory, baseDirectory(cluster)])
         try cluster.start()
         return cluster
     }
@@ -54,18 +60,19 @@ enum RedoWorkshop {
         _ cluster: PostgresCluster, _ leasts: [(manager: ResourceManager, pages: Int)], operations: [UInt8] = [],
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
-        let (counts, compared, mismatches) = try verify(cluster)
-        let ours = mismatches.filter { mismatch in leasts.contains { $0.manager == mismatch.manager } }
-        #expect(ours.isEmpty, "\(ours.map(\.description).joined(separator: "\n"))", sourceLocation: sourceLocation)
+        let report = try replay(cluster).report
+        #expect(
+            report.isSound, "\(report.faults.map(\.description).joined(separator: "\n"))",
+            sourceLocation: sourceLocation)
         for (manager, pages) in leasts {
-            let count = counts[manager] ?? RedoVerifier.Count()
+            let count = report.counts[manager] ?? ReplayReport.Count()
             #expect(
                 count.mismatched == 0 && count.compared > pages, "\(manager): \(count)", sourceLocation: sourceLocation)
         }
         for operation in operations {
             #expect(
-                compared[leasts[0].manager]?[operation] != nil, "\(String(operation, radix: 16)): \(compared)",
-                sourceLocation: sourceLocation)
+                report.compared[leasts[0].manager]?[operation] != nil,
+                "\(String(operation, radix: 16)): \(report.compared)", sourceLocation: sourceLocation)
         }
     }
 }
