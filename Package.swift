@@ -145,8 +145,8 @@ let package = Package(
         library(
             "WALCommands",
             [
-                "CommandKit", "WALInspection", "WALArchive", "Snapshots", "ObjectStorage",
-                "StorageURI", "PostgresFormat", argumentParser,
+                "CommandKit", "WALInspection", "WALReplay", "WALArchive", "Interchange", "Snapshots", "ObjectStorage",
+                "StorageURI", "PostgresFormat", argumentParser, systemPackage,
             ]),
         executable(
             "zenith",

@@ -68,25 +68,3 @@ struct Installation {
         return all.sorted { SnapshotName.precedes($0.listing.name, $1.listing.name) }
     }
 }
-
-/// Draws the progress of a long work.
-struct ProgressBar: WorkProgress {
-    private let bar: Progress
-
-    init(_ label: String) { bar = Progress(label) }
-
-    func expect(bytes: Int) { bar.setTotal(bytes) }
-    func advance(bytes: Int) { bar.add(bytes) }
-
-    /// Runs `work`; the bar ends with it.
-    func during<Result>(_ work: () async throws -> Result) async throws -> Result {
-        do {
-            let result = try await work()
-            bar.finish()
-            return result
-        } catch {
-            bar.abandon()
-            throw error
-        }
-    }
-}

@@ -3,10 +3,8 @@ import CommandKit
 import PostgresFormat
 import WALArchive
 
-/// Which WAL, and how much of it.
-struct WALPlaceOptions: ParsableArguments {
-    @Argument(help: ArgumentHelp("A directory with segments, a segment, or a storage.", valueName: "path"))
-    var path: String
+/// How much of WAL, and whose.
+struct WALRangeOptions: SettingSource {
     @Option(help: ArgumentHelp("Begin with the first record at or behind this position.", valueName: "lsn"))
     var start: String?
     @Option(help: ArgumentHelp("End before the first record at or behind this position.", valueName: "lsn"))
@@ -15,20 +13,13 @@ struct WALPlaceOptions: ParsableArguments {
         help: ArgumentHelp(
             "PostgreSQL's timeline to follow (default: the highest that there is).", valueName: "number"))
     var tli: UInt32?
-    @OptionGroup var common: CommonOptions
     @Option(name: .customLong(Settings.timeline.optionName), help: Settings.timeline.argumentHelp)
     var timeline: String?
-    @OptionGroup var filter: WALFilterOptions
-    @OptionGroup var output: OutputOptions
 
-    /// Finds the WAL.
-    func open() async throws -> (walk: WALWalk, end: LSN?) {
-        let (start, end) = (try position(self.start, "start"), try position(self.end, "end"))
-        let configuration = try Configuration.load(directory: common.directory, options: [common, self])
-        let place = try await WALPlace.open(path, timeline: configuration.required(Settings.timeline))
-        let walk = try await WALWalk(place.archive, timeline: tli, start: start, only: place.only)
-        return (walk, end)
-    }
+    var settings: [(key: String, text: String?)] { [(Settings.timeline.key, timeline)] }
+
+    func startLSN() throws(CommandFailure) -> LSN? { try position(start, "start") }
+    func endLSN() throws(CommandFailure) -> LSN? { try position(end, "end") }
 
     private func position(_ text: String?, _ option: String) throws(CommandFailure) -> LSN? {
         guard let text else { return nil }
@@ -39,8 +30,23 @@ struct WALPlaceOptions: ParsableArguments {
     }
 }
 
-extension WALPlaceOptions: SettingSource {
-    var settings: [(key: String, text: String?)] { [(Settings.timeline.key, timeline)] }
+/// Which WAL, and what of it.
+struct WALPlaceOptions: ParsableArguments {
+    @Argument(help: ArgumentHelp("A directory with segments, a segment, or a storage.", valueName: "path"))
+    var path: String
+    @OptionGroup var range: WALRangeOptions
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var filter: WALFilterOptions
+    @OptionGroup var output: OutputOptions
+
+    /// Finds the WAL.
+    func open() async throws -> (walk: WALWalk, end: LSN?) {
+        let (start, end) = (try range.startLSN(), try range.endLSN())
+        let configuration = try Configuration.load(directory: common.directory, options: [common, range])
+        let place = try await WALPlace.open(path, timeline: configuration.required(Settings.timeline))
+        let walk = try await WALWalk(place.archive, timeline: range.tli, start: start, only: place.only)
+        return (walk, end)
+    }
 }
 
 extension WALWalk.Stop {
