@@ -25,7 +25,7 @@ public enum FormatError: Error, Sendable, Hashable, CustomStringConvertible {
 }
 
 /// Upper-case hex digits, at least `digits` of them.
-func hexadecimal(_ value: some FixedWidthInteger & UnsignedInteger, digits: Int) -> String {
+package func hexadecimal(_ value: some FixedWidthInteger & UnsignedInteger, digits: Int) -> String {
     let text = String(value, radix: 16, uppercase: true)
     return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
 }

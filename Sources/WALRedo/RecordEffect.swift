@@ -89,6 +89,17 @@ public struct DatabaseDirectory: Hashable, Sendable, CustomStringConvertible {
     }
 
     public var description: String { "\(tablespace)/\(database)" }
+
+    /// Relative to the data directory.
+    ///
+    /// - Parameter versionDirectory: See `tablespaceVersionDirectory`.
+    public func path(versionDirectory: String) -> String {
+        switch tablespace {
+        case TablespaceOID.global: "global"
+        case TablespaceOID.default: "base/\(database)"
+        default: "pg_tblspc/\(tablespace)/\(versionDirectory)/\(database)"
+        }
+    }
 }
 
 /// The settings that a standby has to know, as the control file keeps them.

@@ -93,15 +93,41 @@ public final class BaseDirectory {
 
     /// The segments of an SLRU that there are.
     func slruSegments(_ kind: SLRUKind) throws -> [SLRUSegment] {
-        guard let directory = opendir(path.appending(kind.directory).string) else { throw Errno(rawValue: errno) }
+        try names(in: kind.directory).compactMap { SLRUSegment(kind: kind, fileName: $0) }
+    }
+
+    /// Every fork that has a file.
+    func relationForks() throws -> [RelationFork] {
+        var directories = ["global"] + (try names(in: "base").map { "base/\($0)" })
+        for tablespace in try names(in: "pg_tblspc") {
+            let own = "pg_tblspc/\(tablespace)/\(versionDirectory)"
+            directories += try names(in: own).map { "\(own)/\($0)" }
+        }
+        var forks: [RelationFork] = []
+        for directory in directories {
+            for name in try names(in: directory) {
+                if case .relation(let fork, segment: 0) = DataDirectoryPath.classify("\(directory)/\(name)") {
+                    forks.append(fork)
+                }
+            }
+        }
+        return forks
+    }
+
+    /// What is in a directory, without dots in front; nothing where it is not there.
+    func names(in relative: String) throws -> [String] {
+        guard let directory = opendir(path.appending(relative).string) else {
+            guard errno == ENOENT || errno == ENOTDIR else { throw Errno(rawValue: errno) }
+            return []
+        }
         defer { closedir(directory) }
-        var segments: [SLRUSegment] = []
+        var names: [String] = []
         while let entry = readdir(directory) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if let segment = SLRUSegment(kind: kind, fileName: name) { segments.append(segment) }
+            if !name.hasPrefix(".") { names.append(name) }
         }
-        return segments
+        return names
     }
 }

@@ -3,10 +3,14 @@ import PostgresFormat
 import WALRedo
 
 /// A byte that differs.
-public struct PageDifference: Sendable, Hashable {
+public struct PageDifference: Sendable, Hashable, CustomStringConvertible {
     public let offset: Int
     public let here: UInt8
     public let there: UInt8
+
+    public var description: String { "byte \(offset) is \(Self.hex(here)) and not \(Self.hex(there))" }
+
+    private static func hex(_ byte: UInt8) -> String { (byte < 16 ? "0" : "") + String(byte, radix: 16) }
 }
 
 /// Compares pages where both are masked.

@@ -77,12 +77,9 @@ public struct ReplayFault: Sendable, CustomStringConvertible {
 
     /// Such as `Heap/INSERT at 0/3000028, 1663/5/16384 block 7: byte 24 is 03 and not 01`.
     public var description: String {
-        let record = manager.map { "\($0)/\(type) at \(lsn)" } ?? "at \(lsn)"
-        let place = page.map { "\(record), \($0)" } ?? record
-        if let reason { return "\(place): \(reason)" }
-        let bytes = differences.map { "byte \($0.offset) is \(Self.hex($0.here)) and not \(Self.hex($0.there))" }
-        return "\(place): " + bytes.joined(separator: ", ")
+        let record = manager.map { "\($0)/\(type) at \(lsn)" } ?? (lsn == .invalid ? nil : "at \(lsn)")
+        let place = [record, page?.description].compactMap { $0 }.joined(separator: ", ")
+        if let reason { return place.isEmpty ? reason : "\(place): \(reason)" }
+        return "\(place): " + differences.map(\.description).joined(separator: ", ")
     }
-
-    private static func hex(_ byte: UInt8) -> String { (byte < 16 ? "0" : "") + String(byte, radix: 16) }
 }

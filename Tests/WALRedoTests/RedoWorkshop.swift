@@ -7,8 +7,10 @@ import WALReplay
 
 /// Redo beside PostgreSQL's own pages: a server with `wal_consistency_checking` says after each record how they look.
 enum RedoWorkshop {
-    /// All of a cluster's WAL, over the data directory as it was made.
-    private static func replay(_ cluster: PostgresCluster) throws -> ClusterReplay {
+    /// A cluster's WAL over the data directory as it was made.
+    ///
+    /// - Parameter end: Records that begin there or behind it are left out.
+    static func replay(_ cluster: PostgresCluster, to end: LSN? = nil) throws -> ClusterReplay {
         let size = 1 << 20
         let directory = cluster.dataDirectory + "/pg_wal"
         let base = try BaseDirectory(FilePath(baseDirectory(cluster)))
@@ -24,7 +26,10 @@ enum RedoWorkshop {
                 var rest = UnsafeRawBufferPointer(
                     rebasing: content[max(0, Int(start.rawValue) - Int(segment.startLSN.rawValue))...])
                 do {
-                    while let record = try reader.next(&rest) { try replay.take(record) }
+                    while let record = try reader.next(&rest) {
+                        if let end, record.startLSN >= end { return true }
+                        try replay.take(record)
+                    }
                 } catch is FormatError { return true }
                 return false
             }
@@ -35,17 +40,21 @@ enum RedoWorkshop {
     }
 
     /// A copy of the data directory from before it was started.
-    private static func baseDirectory(_ cluster: PostgresCluster) -> String { cluster.dataDirectory + ".base" }
+    static func baseDirectory(_ cluster: PostgresCluster) -> String { cluster.dataDirectory + ".base" }
 
     static func cluster(_ major: Int, _ lines: [String] = []) throws -> PostgresCluster {
+        try plainCluster(
+            major,
+            [
+                "wal_consistency_checking = all", "wal_keep_size = 4GB", "max_wal_size = 4GB", "autovacuum = off",
+                "max_prepared_transactions = 5",
+            ] + lines)
+    }
+
+    /// With segments of 1 MiB, and a copy from before its first start.
+    static func plainCluster(_ major: Int, _ lines: [String]) throws -> PostgresCluster {
         let cluster = try PostgresCluster(
-            major: major,
-            .init(
-                checksums: true, walSegmentMegabytes: 1,
-                configuration: [
-                    "wal_consistency_checking = all", "wal_keep_size = 4GB", "max_wal_size = 4GB", "autovacuum = off",
-                    "max_prepared_transactions = 5",
-                ] + lines))
+            major: major, .init(checksums: true, walSegmentMegabytes: 1, configuration: lines))
         _ = try run(["cp", "-a", cluster.dataDirectory, baseDirectory(cluster)])
         try cluster.start()
         return cluster
