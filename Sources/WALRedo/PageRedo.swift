@@ -44,8 +44,9 @@ public struct PageRedo: Sendable {
         }
         if !block.initializes {
             guard page.lsn < record.endLSN else { return .alreadyDone }
-            // Maps are made by the first record that needs them.
-            if page.page.isNew, block.fork == .main { throw RedoFault("the page is new, and the record changes it") }
+            if page.page.isNew, !mayBeNew(record, block) {
+                throw RedoFault("the page is new, and the record changes it")
+            }
         }
         let setsLSN = try redo(record, block, page)
         if setsLSN { page.lsn = record.endLSN }
@@ -68,6 +69,14 @@ public struct PageRedo: Sendable {
         default: throw RedoFault("records of \(record.manager) cannot be redone yet")
         }
         return true
+    }
+
+    /// Maps of heaps are made by the first record that needs them; an image that was left out changes nothing.
+    private func mayBeNew(_ record: WALRecord, _ block: WALBlockReference) -> Bool {
+        switch record.manager {
+        case .heap, .heap2: block.fork == .visibilityMap
+        default: record.manager == .xlog
+        }
     }
 
     /// Some records do more to a page than its image shows.
