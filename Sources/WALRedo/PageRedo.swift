@@ -62,6 +62,7 @@ public struct PageRedo: Sendable {
             return try Heap2Redo(record: record, block: block, page: page, major: major, logsHints: logsHints).redo()
         case .btree: try BtreeRedo(record: record, block: block, page: page).redo()
         case .hash: return try HashRedo(record: record, block: block, page: page).redo()
+        case .gin: try GINRedo(record: record, block: block, page: page).redo()
         case .brin: try BRINRedo(record: record, block: block, page: page).redo()
         case .generic: try redoGeneric(block, page)
         case .sequence: try redoSequence(record, page)
