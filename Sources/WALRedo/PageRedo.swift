@@ -1,3 +1,4 @@
+import Glibc
 public import PostgresFormat
 
 /// Redoes what a record did to one of its pages: page bytes in, page bytes out, no server, no files.
@@ -42,7 +43,10 @@ public struct PageRedo: Sendable {
             }
             return .restored
         }
-        if !block.initializes {
+        if block.initializes {
+            // As on a server: nothing is left, even where the record should have no such page.
+            memset(page.bytes, 0, Page.size)
+        } else {
             guard page.lsn < record.endLSN else { return .alreadyDone }
             if page.page.isNew, !mayBeNew(record, block) {
                 throw RedoFault("the page is new, and the record changes it")

@@ -100,9 +100,6 @@ struct GINRedoTests {
         try RedoWorkshop.fuzz(manager: .gin, of: cluster, seed: 0x91)
     }
 
-    @Test("what no server writes", arguments: [0x91, 0x6_1461] as [UInt64])
-    func hostile(seed: UInt64) { RedoWorkshop.fuzz(manager: .gin, major: 18, seed: seed) }
-
     // MARK: - What a server does not show
 
     /// - Parameters:

@@ -5,15 +5,15 @@ import Testing
 import WALRedo
 
 extension RedoWorkshop {
-    /// Random records for random pages: some are redone, and others refused.
+    /// Random records for random pages, without a server: some are redone, and others refused.
     static func fuzz(
-        manager: ResourceManager, major: Int, seed: UInt64, rounds: Int = 30_000,
+        manager: ResourceManager, major: Int, seed: UInt64, rounds: Int = 20_000,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
         var fuzzer = RedoFuzzer(major: major, seed: seed)
         for _ in 0..<rounds { fuzzer.takeRandom(manager) }
         let pages = fuzzer.outcomes.values.reduce(0) { $0 + $1.pages }
-        #expect(pages > rounds / 100 && pages < rounds, "\(fuzzer.outcomes)", sourceLocation: sourceLocation)
+        #expect(pages > 0 && pages < rounds, "\(fuzzer.outcomes)", sourceLocation: sourceLocation)
     }
 
     /// A cluster's own records and pages, each changed in a few ways.
