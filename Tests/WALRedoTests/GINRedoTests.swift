@@ -97,7 +97,7 @@ struct GINRedoTests {
         try RedoWorkshop.expectAgreement(
             cluster, [(.gin, 10_000)],
             operations: stride(from: UInt8(0x10), through: 0x90, by: 0x10).filter { $0 != 0x40 })
-        try RedoWorkshop.fuzz(manager: .gin, of: cluster, seed: 0x91)
+        try RedoWorkshop.fuzz(manager: .gin, of: cluster, seed: UInt64(major))
     }
 
     // MARK: - What a server does not show

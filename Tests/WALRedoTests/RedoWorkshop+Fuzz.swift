@@ -16,7 +16,7 @@ extension RedoWorkshop {
         #expect(pages > 0 && pages < rounds, "\(fuzzer.outcomes)", sourceLocation: sourceLocation)
     }
 
-    /// A cluster's own records and pages, each changed in a few ways.
+    /// A cluster's own records of a manager, and its pages, each changed in a few ways.
     static func fuzz(
         manager: ResourceManager, of cluster: PostgresCluster, seed: UInt64, changes: Int = 1,
         sourceLocation: SourceLocation = #_sourceLocation
@@ -32,7 +32,6 @@ extension RedoWorkshop {
         var pages: [Name: UnsafeMutableRawPointer] = [:]
         defer { for page in pages.values { page.deallocate() } }
         try forEachRecord(cluster) { record in
-            guard record.manager == manager || record.manager == .xlog else { return }
             for index in record.blocks.indices {
                 let block = record.blocks[index]
                 let name = Name(relation: block.relation, fork: block.fork, block: block.block)
