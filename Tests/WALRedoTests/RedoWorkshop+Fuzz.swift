@@ -16,9 +16,9 @@ extension RedoWorkshop {
         #expect(pages > 0 && pages < rounds, "\(fuzzer.outcomes)", sourceLocation: sourceLocation)
     }
 
-    /// A cluster's own records of a manager, and its pages, each changed in a few ways.
+    /// One in four of a cluster's own records of a manager, and their pages, both of them changed a little.
     static func fuzz(
-        manager: ResourceManager, of cluster: PostgresCluster, seed: UInt64, changes: Int = 1,
+        manager: ResourceManager, of cluster: PostgresCluster, seed: UInt64,
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
         struct Name: Hashable {
@@ -29,6 +29,7 @@ extension RedoWorkshop {
         let major = cluster.installation.major
         let redo = PageRedo(major: major, logsHints: true)
         var fuzzer = RedoFuzzer(major: major, seed: seed)
+        var takes = SeededGenerator(seed: seed)
         var pages: [Name: UnsafeMutableRawPointer] = [:]
         defer { for page in pages.values { page.deallocate() } }
         try forEachRecord(cluster) { record in
@@ -38,8 +39,8 @@ extension RedoWorkshop {
                 let page = pages[name] ?? .allocate(byteCount: Page.size, alignment: 8)
                 if pages[name] == nil { memset(page, 0, Page.size) }
                 pages[name] = page
-                if record.manager == manager, block.image?.applies != true {
-                    for _ in 0..<changes { fuzzer.takeChanged(record, index, page) }
+                if record.manager == manager, block.image?.applies != true, takes.next() & 3 == 0 {
+                    fuzzer.takeChanged(record, index, page)
                 }
                 _ = try? redo.apply(record, index, to: RedoPage(page))
             }
