@@ -94,8 +94,7 @@ struct BRINRedo {
     ) throws(RedoFault) {
         guard pagesPerRange > 0 else { throw RedoFault("its ranges have no pages") }
         let start = Page.headerSize + Int(heapBlock / pagesPerRange % Self.rangesOfPage) * Self.rangeBytes
-        page.store(UInt16(block >> 16), start)
-        page.store(UInt16(truncatingIfNeeded: block), start + 2)
+        page.storeBlock(block, start)
         page.store(offset, start + 4)
     }
 }

@@ -246,7 +246,7 @@ struct BtreeRedo {
         tree.next = try main.load(place + 4, UInt32.self)
         tree.flags = BtreePage.Flag.halfDead | BtreePage.Flag.leaf
         let start = try page.makeRoom(IndexTuple.headerBytes, at: 1, overwrites: false)
-        setDownlink(start, try main.load(place + 8, UInt32.self))
+        page.storeBlock(try main.load(place + 8, UInt32.self), start)
         page.store(UInt16(IndexTuple.headerBytes) | 0x2000, start + IndexTuple.infoOffset)
     }
 
@@ -257,12 +257,6 @@ struct BtreeRedo {
         guard min(length, nextLength) >= IndexTuple.headerBytes else { throw RedoFault("its tuples are too short") }
         page.store(page.load(next, UInt32.self), start)
         try page.deleteItem(offset + 1)
-    }
-
-    /// Two halves, the higher one first.
-    private func setDownlink(_ start: Int, _ block: UInt32) {
-        page.store(UInt16(block >> 16), start)
-        page.store(UInt16(truncatingIfNeeded: block), start + 2)
     }
 
     // MARK: - The first page

@@ -35,6 +35,9 @@ public enum ConsistencyMask {
             maskUnused(page)
             maskHash(page)
         case .sequence, .generic: maskUnused(page)
+        case .gin:
+            maskHints(page)
+            maskGIN(page)
         case .brin: maskBRIN(page)
         default:
             maskHints(page)
@@ -49,6 +52,11 @@ public enum ConsistencyMask {
 
     private static func maskUnused(_ page: RedoPage) {
         memset(page.bytes + page.lower, 0, page.upper - page.lower)
+    }
+
+    private static func maskContent(_ page: RedoPage) {
+        memset(page.bytes + Page.headerSize, 0, Page.size - Page.headerSize)
+        (page.lower, page.upper) = (0, 0)
     }
 
     /// Items found dead by those who read.
@@ -69,13 +77,21 @@ public enum ConsistencyMask {
     private static func maskHash(_ page: RedoPage) {
         guard let hash = try? HashPage(page) else { return }
         switch hash.flags & HashPage.Flag.kinds {
-        case 0:
-            memset(page.bytes + Page.headerSize, 0, Page.size - Page.headerSize)
-            (page.lower, page.upper) = (0, 0)
+        case 0: maskContent(page)
         case HashPage.Flag.bucket, HashPage.Flag.overflow: maskLineStates(page)
         default: break
         }
         hash.flags &= ~HashPage.Flag.hasDead
+    }
+
+    /// Upper pages of posting trees of before 9.4 do not say how long they are.
+    private static func maskGIN(_ page: RedoPage) {
+        guard let gin = try? GINPage(page) else { return }
+        if gin.flags & GINPage.Flag.deleted != 0 {
+            maskContent(page)
+        } else if page.lower > Page.headerSize {
+            maskUnused(page)
+        }
     }
 
     /// Maps of ranges have no unused space, whatever their headers say.

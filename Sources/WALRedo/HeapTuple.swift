@@ -76,8 +76,7 @@ struct HeapTuple {
     var headerSize: Int { Int(page.load(start + Field.headerSize, UInt8.self)) }
 
     func setCtid(block: UInt32, offset: UInt16) {
-        page.store(UInt16(block >> 16), start + Field.ctid)
-        page.store(UInt16(truncatingIfNeeded: block), start + Field.ctid + 2)
+        page.storeBlock(block, start + Field.ctid)
         page.store(offset, start + Field.ctid + 4)
     }
     var ctidOffset: UInt16 { page.load(start + Field.ctid + 4, UInt16.self) }
@@ -126,8 +125,7 @@ struct StoredTupleHeader {
         page.store(xmin, start)
         page.store(xmax, start + 4)
         page.store(UInt32(0), start + 8)
-        page.store(UInt16(block >> 16), start + 12)
-        page.store(UInt16(truncatingIfNeeded: block), start + 14)
+        page.storeBlock(block, start + 12)
         page.store(offset, start + 16)
         page.store(infomask2, start + 18)
         page.store(infomask, start + 20)

@@ -1,3 +1,4 @@
+import Glibc
 public import PostgresFormat
 
 /// Redoes what a record did to one of its pages: page bytes in, page bytes out, no server, no files.
@@ -42,10 +43,14 @@ public struct PageRedo: Sendable {
             }
             return .restored
         }
-        if !block.initializes {
+        if block.initializes {
+            // As on a server: nothing is left, even where the record should have no such page.
+            memset(page.bytes, 0, Page.size)
+        } else {
             guard page.lsn < record.endLSN else { return .alreadyDone }
-            // Maps are made by the first record that needs them.
-            if page.page.isNew, block.fork == .main { throw RedoFault("the page is new, and the record changes it") }
+            if page.page.isNew, !mayBeNew(record, block) {
+                throw RedoFault("the page is new, and the record changes it")
+            }
         }
         let setsLSN = try redo(record, block, page)
         if setsLSN { page.lsn = record.endLSN }
@@ -61,6 +66,7 @@ public struct PageRedo: Sendable {
             return try Heap2Redo(record: record, block: block, page: page, major: major, logsHints: logsHints).redo()
         case .btree: try BtreeRedo(record: record, block: block, page: page).redo()
         case .hash: return try HashRedo(record: record, block: block, page: page).redo()
+        case .gin: try GINRedo(record: record, block: block, page: page).redo()
         case .brin: try BRINRedo(record: record, block: block, page: page).redo()
         case .generic: try redoGeneric(block, page)
         case .sequence: try redoSequence(record, page)
@@ -68,6 +74,14 @@ public struct PageRedo: Sendable {
         default: throw RedoFault("records of \(record.manager) cannot be redone yet")
         }
         return true
+    }
+
+    /// Maps of heaps are made by the first record that needs them; an image that was left out changes nothing.
+    private func mayBeNew(_ record: WALRecord, _ block: WALBlockReference) -> Bool {
+        switch record.manager {
+        case .heap, .heap2: block.fork == .visibilityMap
+        default: record.manager == .xlog
+        }
     }
 
     /// Some records do more to a page than its image shows.

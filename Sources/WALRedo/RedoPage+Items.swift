@@ -100,14 +100,14 @@ extension RedoPage {
             throw RedoFault("\(item.count) bytes do not fit in the place of item \(offset)")
         }
         if difference != 0 {
-            memmove(bytes + upper + difference, bytes + upper, start - upper)
-            upper += difference
             for other in 1...lineCount {
                 let line = self[line: other]
-                if line.hasStorage, line.offset <= start {
-                    self[line: other] = line.moved(to: line.offset + difference)
-                }
+                guard line.hasStorage, line.offset <= start else { continue }
+                guard line.offset >= upper else { throw RedoFault("item \(other) has no storage within the page") }
+                self[line: other] = line.moved(to: line.offset + difference)
             }
+            memmove(bytes + upper + difference, bytes + upper, start - upper)
+            upper += difference
         }
         self[line: offset] = LinePointer(self[line: offset].state, offset: start + difference, length: item.count)
         (bytes + start + difference).copyMemory(from: source, byteCount: item.count)

@@ -33,5 +33,6 @@ struct BRINRedoTests {
         // Insertion, update to another page and in place, growth of the map of ranges, ranges that are given up.
         try RedoWorkshop.expectAgreement(
             cluster, [(.brin, 100), (.generic, 100)], operations: [0x10, 0x20, 0x30, 0x40, 0x50])
+        try RedoWorkshop.fuzz(manager: .brin, of: cluster, seed: UInt64(major))
     }
 }

@@ -76,5 +76,6 @@ struct BtreeRedoTests {
         try RedoWorkshop.expectAgreement(
             cluster, [(.btree, 10_000)],
             operations: stride(from: UInt8(0x00), through: 0xE0, by: 0x10).filter { $0 != 0xD0 })
+        try RedoWorkshop.fuzz(manager: .btree, of: cluster, seed: UInt64(major))
     }
 }

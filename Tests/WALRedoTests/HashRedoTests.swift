@@ -50,5 +50,6 @@ struct HashRedoTests {
         try RedoWorkshop.expectAgreement(
             cluster, [(.hash, 10_000)],
             operations: stride(from: UInt8(0x00), through: 0xC0, by: 0x10).filter { $0 != 0x50 })
+        try RedoWorkshop.fuzz(manager: .hash, of: cluster, seed: UInt64(major))
     }
 }

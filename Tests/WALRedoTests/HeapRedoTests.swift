@@ -43,6 +43,8 @@ struct HeapRedoTests {
             try Self.work(cluster)
             try cluster.crash()
             try RedoWorkshop.expectAgreement(cluster, [(.heap, 4000), (.heap2, 200), (.sequence, 3)])
+            try RedoWorkshop.fuzz(manager: .heap, of: cluster, seed: UInt64(major))
+            try RedoWorkshop.fuzz(manager: .heap2, of: cluster, seed: UInt64(major))
         }
     }
 }

@@ -11,16 +11,25 @@ enum RedoWorkshop {
     ///
     /// - Parameter end: Records that begin there or behind it are left out.
     static func replay(_ cluster: PostgresCluster, to end: LSN? = nil) throws -> ClusterReplay {
+        let base = try BaseDirectory(FilePath(baseDirectory(cluster)))
+        let replay = try ClusterReplay(
+            base: base, major: cluster.installation.major, scratch: FilePath(NSTemporaryDirectory()))
+        try forEachRecord(cluster, to: end) { try replay.take($0) }
+        replay.finish()
+        return replay
+    }
+
+    /// A cluster's WAL since its data directory was made, record by record.
+    static func forEachRecord(
+        _ cluster: PostgresCluster, to end: LSN? = nil, _ body: (WALRecord) throws -> Void
+    ) throws {
         let size = 1 << 20
         let directory = cluster.dataDirectory + "/pg_wal"
-        let base = try BaseDirectory(FilePath(baseDirectory(cluster)))
-        let major = cluster.installation.major
-        let replay = try ClusterReplay(base: base, major: major, scratch: FilePath(NSTemporaryDirectory()))
-        let start = base.control.checkpointCopy.redo
+        let start = try BaseDirectory(FilePath(baseDirectory(cluster))).control.checkpointCopy.redo
         let segments = try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
             .compactMap { WALSegment(fileName: $0, size: size) }.filter { $0.endLSN > start }
-        var reader = WALRecordReader(startingAt: start, segmentSize: size, major: major)
-        reading: for segment in segments {
+        var reader = WALRecordReader(startingAt: start, segmentSize: size, major: cluster.installation.major)
+        for segment in segments {
             let content = try Data(contentsOf: URL(fileURLWithPath: "\(directory)/\(segment.fileName)"))
             let isOver = try content.withUnsafeBytes { content in
                 var rest = UnsafeRawBufferPointer(
@@ -28,15 +37,13 @@ enum RedoWorkshop {
                 do {
                     while let record = try reader.next(&rest) {
                         if let end, record.startLSN >= end { return true }
-                        try replay.take(record)
+                        try body(record)
                     }
                 } catch is FormatError { return true }
                 return false
             }
-            if isOver { break reading }
+            if isOver { return }
         }
-        replay.finish()
-        return replay
     }
 
     /// A copy of the data directory from before it was started.
