@@ -104,9 +104,11 @@ extension RedoPage {
             upper += difference
             for other in 1...lineCount {
                 let line = self[line: other]
-                if line.hasStorage, line.offset <= start {
-                    self[line: other] = line.moved(to: line.offset + difference)
+                guard line.hasStorage, line.offset <= start else { continue }
+                guard line.offset + difference >= lower else {
+                    throw RedoFault("item \(other) has no storage: \(line)")
                 }
+                self[line: other] = line.moved(to: line.offset + difference)
             }
         }
         self[line: offset] = LinePointer(self[line: offset].state, offset: start + difference, length: item.count)
