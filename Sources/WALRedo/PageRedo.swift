@@ -61,6 +61,8 @@ public struct PageRedo: Sendable {
             return try Heap2Redo(record: record, block: block, page: page, major: major, logsHints: logsHints).redo()
         case .btree: try BtreeRedo(record: record, block: block, page: page).redo()
         case .hash: return try HashRedo(record: record, block: block, page: page).redo()
+        case .gist: try GiSTRedo(record: record, block: block, page: page, major: major).redo()
+        case .spgist: try SPGiSTRedo(record: record, block: block, page: page, major: major).redo()
         case .brin: try BRINRedo(record: record, block: block, page: page).redo()
         case .generic: try redoGeneric(block, page)
         case .sequence: try redoSequence(record, page)
@@ -74,7 +76,11 @@ public struct PageRedo: Sendable {
     private func changeRestored(
         _ record: WALRecord, _ block: WALBlockReference, _ page: RedoPage
     ) throws(RedoFault) {
-        guard record.manager == .hash, !block.initializes else { return }
-        try HashRedo(record: record, block: block, page: page).changeRestored()
+        guard !block.initializes else { return }
+        switch record.manager {
+        case .hash: try HashRedo(record: record, block: block, page: page).changeRestored()
+        case .gist: try GiSTRedo(record: record, block: block, page: page, major: major).changeRestored()
+        default: break
+        }
     }
 }

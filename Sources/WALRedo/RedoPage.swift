@@ -29,6 +29,15 @@ public struct RedoPage {
         bytes.storeBytes(of: value.littleEndian, toByteOffset: offset, as: T.self)
     }
 
+    /// A block's number as tuples have it: two halves, the higher one first.
+    ///
+    /// - Precondition: It is within the page.
+    @inline(__always)
+    func storeBlock(_ block: UInt32, _ offset: Int) {
+        store(UInt16(block >> 16), offset)
+        store(UInt16(truncatingIfNeeded: block), offset + 2)
+    }
+
     private enum Field {
         static let checksum = 8
         static let flags = 10

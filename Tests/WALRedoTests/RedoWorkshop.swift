@@ -7,29 +7,36 @@ import WALReplay
 
 /// Redo beside PostgreSQL's own pages: a server with `wal_consistency_checking` says after each record how they look.
 enum RedoWorkshop {
-    /// All of a cluster's WAL, over the data directory as it was made.
-    private static func replay(_ cluster: PostgresCluster) throws -> ClusterReplay {
+    /// A cluster's WAL, record by record.
+    static func forEachRecord(
+        _ cluster: PostgresCluster, from start: LSN = LSN(rawValue: 0), _ body: (WALRecord) throws -> Void
+    ) throws {
         let size = 1 << 20
         let directory = cluster.dataDirectory + "/pg_wal"
-        let base = try BaseDirectory(FilePath(baseDirectory(cluster)))
-        let major = cluster.installation.major
-        let replay = try ClusterReplay(base: base, major: major, scratch: FilePath(NSTemporaryDirectory()))
-        let start = base.control.checkpointCopy.redo
         let segments = try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
             .compactMap { WALSegment(fileName: $0, size: size) }.filter { $0.endLSN > start }
-        var reader = WALRecordReader(startingAt: start, segmentSize: size, major: major)
-        reading: for segment in segments {
+        let start = max(start, segments[0].startLSN)
+        var reader = WALRecordReader(startingAt: start, segmentSize: size, major: cluster.installation.major)
+        for segment in segments {
             let content = try Data(contentsOf: URL(fileURLWithPath: "\(directory)/\(segment.fileName)"))
             let isOver = try content.withUnsafeBytes { content in
                 var rest = UnsafeRawBufferPointer(
                     rebasing: content[max(0, Int(start.rawValue) - Int(segment.startLSN.rawValue))...])
                 do {
-                    while let record = try reader.next(&rest) { try replay.take(record) }
+                    while let record = try reader.next(&rest) { try body(record) }
                 } catch is FormatError { return true }
                 return false
             }
-            if isOver { break reading }
+            if isOver { return }
         }
+    }
+
+    /// All of a cluster's WAL, over the data directory as it was made.
+    private static func replay(_ cluster: PostgresCluster) throws -> ClusterReplay {
+        let base = try BaseDirectory(FilePath(baseDirectory(cluster)))
+        let replay = try ClusterReplay(
+            base: base, major: cluster.installation.major, scratch: FilePath(NSTemporaryDirectory()))
+        try forEachRecord(cluster, from: base.control.checkpointCopy.redo) { try replay.take($0) }
         replay.finish()
         return replay
     }
