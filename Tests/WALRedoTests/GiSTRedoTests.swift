@@ -17,7 +17,8 @@ struct GiSTRedoTests {
             create index on areas using gist (host inet_ops);
             create function fill(first int, last int) returns void language sql as $$
                 insert into areas select i, box(point(i % 90, i / 90), point(i % 90 + 2, i / 90 + i % 3)),
-                    point(i / 70, i % 70), int4range(i, i + i % 9), '10.0.0.0'::inet + i * 37 from generate_series(first, last) i $$;
+                    point(i / 70, i % 70), int4range(i, i + i % 9), '10.0.0.0'::inet + i * 37
+                    from generate_series(first, last) i $$;
             select fill(1, 1500);
             checkpoint;
             select fill(1501, 3000);

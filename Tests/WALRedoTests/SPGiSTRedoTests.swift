@@ -71,7 +71,9 @@ struct SPGiSTRedoTests {
             create index on hosts using spgist (span);
             create index on hosts using spgist (area);
             insert into hosts select i, set_masklen('10.0.0.0'::inet + i * 7919 % 100000, 8 + i % 25),
-                int4range(i % 300, i % 300 + i % 7), box(point(i % 90, i / 90), point(i % 90 + 2, i / 90 + i % 3)) from generate_series(1, 3000) i;
+                int4range(i % 300, i % 300 + i % 7),
+                box(point(i % 90, i / 90), point(i % 90 + 2, i / 90 + i % 3))
+                from generate_series(1, 3000) i;
             delete from hosts where id % 2 = 0;
             vacuum hosts;
             insert into hosts select i, set_masklen('fe80::'::inet + i, 128 - i % 64), 'empty',
