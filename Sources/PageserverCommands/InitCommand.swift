@@ -2,9 +2,9 @@ public import ArgumentParser
 public import CommandKit
 import Glibc
 import Interchange
-import PostgresFormat
 import ObjectStorage
 import PageStore
+import PostgresFormat
 import Snapshots
 import StorageURI
 import SystemPackage

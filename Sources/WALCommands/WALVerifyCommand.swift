@@ -77,8 +77,8 @@ struct WALVerifyCommand: AsyncParsableCommand {
                     hint: "shut it down, or name a base backup")
             }
             return base
-        } catch let error as FormatError { throw CommandFailure(.badData, "\(directory): \(error)") } catch
-            let error as Errno
+        } catch let error as FormatError { throw CommandFailure(.badData, "\(directory): \(error)") } catch let error
+            as Errno
         {
             throw CommandFailure(.failed, "\(directory) is no data directory: \(error)")
         }
@@ -146,7 +146,9 @@ private final class Scratch {
 
     func remove() {
         guard let made else { return }
-        do { try removeTree(made) } catch { StandardError.line("zenith: warning: \(made) could not be removed: \(error)") }
+        do { try removeTree(made) } catch {
+            StandardError.line("zenith: warning: \(made) could not be removed: \(error)")
+        }
     }
 }
 

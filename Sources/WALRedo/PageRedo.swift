@@ -67,6 +67,8 @@ public struct PageRedo: Sendable {
         case .btree: try BtreeRedo(record: record, block: block, page: page).redo()
         case .hash: return try HashRedo(record: record, block: block, page: page).redo()
         case .gin: try GINRedo(record: record, block: block, page: page).redo()
+        case .gist: try GiSTRedo(record: record, block: block, page: page, major: major).redo()
+        case .spgist: try SPGiSTRedo(record: record, block: block, page: page, major: major).redo()
         case .brin: try BRINRedo(record: record, block: block, page: page).redo()
         case .generic: try redoGeneric(block, page)
         case .sequence: try redoSequence(record, page)
@@ -88,7 +90,11 @@ public struct PageRedo: Sendable {
     private func changeRestored(
         _ record: WALRecord, _ block: WALBlockReference, _ page: RedoPage
     ) throws(RedoFault) {
-        guard record.manager == .hash, !block.initializes else { return }
-        try HashRedo(record: record, block: block, page: page).changeRestored()
+        guard !block.initializes else { return }
+        switch record.manager {
+        case .hash: try HashRedo(record: record, block: block, page: page).changeRestored()
+        case .gist: try GiSTRedo(record: record, block: block, page: page, major: major).changeRestored()
+        default: break
+        }
     }
 }

@@ -99,7 +99,9 @@ struct TransactionRedo {
     ) throws(RedoFault) -> UnsafeRawBufferPointer {
         guard flag != 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         let count = Int(try main.read(Int32.self))
-        guard count >= 0, count <= main.count / size else { throw RedoFault("it has \(count) elements of \(size) bytes") }
+        guard count >= 0, count <= main.count / size else {
+            throw RedoFault("it has \(count) elements of \(size) bytes")
+        }
         return try main.read(count * size)
     }
 

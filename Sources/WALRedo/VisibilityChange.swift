@@ -76,7 +76,8 @@ public struct VisibilityChange: Hashable, Sendable {
 public enum VisibilityMap {
     /// How many of its pages so many blocks of the heap need.
     public static func blocks(heapBlocks: UInt32) -> UInt32 {
-        UInt32((UInt64(heapBlocks) + UInt64(VisibilityChange.blocksPerPage) - 1) / UInt64(VisibilityChange.blocksPerPage))
+        UInt32(
+            (UInt64(heapBlocks) + UInt64(VisibilityChange.blocksPerPage) - 1) / UInt64(VisibilityChange.blocksPerPage))
     }
 
     /// Clears what the page that is the last now says of blocks that are no more. Its LSN stays.

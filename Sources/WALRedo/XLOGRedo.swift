@@ -64,6 +64,7 @@ struct XLOGRedo {
     private func restorePoint(_ main: RecordData) throws(RedoFault) -> RecordEffect {
         var name = main
         _ = try name.read(8)
-        return .restorePoint(UnsafeRawBufferPointer(rebasing: name.rest[..<(name.rest.firstIndex(of: 0) ?? name.count)]))
+        return .restorePoint(
+            UnsafeRawBufferPointer(rebasing: name.rest[..<(name.rest.firstIndex(of: 0) ?? name.count)]))
     }
 }

@@ -105,7 +105,8 @@ extension ClusterReplay {
         for (xid, state) in prepared {
             comparison.preparedTransactions += 1
             let digits = hexadecimal(UInt64(xid), digits: 8)
-            guard let name = names.first(where: { $0.hasSuffix(digits) }), let file = try there.content("pg_twophase/\(name)")
+            guard let name = names.first(where: { $0.hasSuffix(digits) }),
+                let file = try there.content("pg_twophase/\(name)")
             else {
                 comparison.note(nil, "the prepared transaction \(xid) is not there")
                 continue

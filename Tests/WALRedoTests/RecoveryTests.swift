@@ -37,7 +37,9 @@ struct RecoveryTests {
         return base
     }
 
-    @Test("every page, all transaction state and every map is what recovery makes", arguments: PostgresInstallation.majors)
+    @Test(
+        "every page, all transaction state and every map is what recovery makes", arguments: PostgresInstallation.majors
+    )
     func agreement(major: Int) throws {
         let cluster = try RedoWorkshop.plainCluster(major, WALWorkload.configuration)
         try WALWorkload.run(cluster)

@@ -5,7 +5,7 @@ import Testing
 @Suite("Redo of what no server writes", .timeLimit(.minutes(10)))
 struct RedoFuzzTests {
     private static let managers: [ResourceManager] = [
-        .heap, .heap2, .btree, .hash, .gin, .brin, .sequence, .generic, .xlog,
+        .heap, .heap2, .btree, .hash, .gin, .gist, .spgist, .brin, .sequence, .generic, .xlog,
     ]
 
     @Test("random records and pages", arguments: managers, [14, 18])
