@@ -8,8 +8,6 @@
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld
 # More at once starve each other where there are few cores: servers and clients have deadlines.
 TEST_FLAGS := --skip-build --experimental-maximum-parallelization-width 6
-# These wait for PostgreSQL on the few threads that all tests have; servers within the tests' process need such a thread.
-WAITING := 'EndToEndTests|WALRedoTests|WALInspectionTests|InterchangeTests|PostgresFormatTests'
 SOURCES := Package.swift Sources Tests pageserver safekeeper
 
 help:
@@ -43,8 +41,7 @@ demo:
 test:
 	@scripts/setup test
 	swift build --build-tests
-	swift test $(TEST_FLAGS) --skip $(WAITING)
-	swift test $(TEST_FLAGS) --filter $(WAITING)
+	swift test $(TEST_FLAGS)
 
 test-storages:
 	@scripts/setup test-storages

@@ -27,8 +27,7 @@ public struct SLRUChange {
         switch content {
         case .zeroed: memset(bytes, 0, Page.size)
         case .status(let status, let transactions):
-            transactions.forEach { xid in
-                guard Self.statusPage(xid) == page else { return }
+            for xid in transactions where Self.statusPage(xid) == page {
                 let index = Int(xid) % Self.statusesPerPage
                 let shift = UInt8(index % 4 * 2)
                 let old = bytes.load(fromByteOffset: index / 4, as: UInt8.self)
@@ -36,8 +35,7 @@ public struct SLRUChange {
                 bytes.storeBytes(of: new, toByteOffset: index / 4, as: UInt8.self)
             }
         case .timestamp(let transactions, let time, let origin):
-            transactions.forEach { xid in
-                guard Self.timestampPage(xid) == page else { return }
+            for xid in transactions where Self.timestampPage(xid) == page {
                 let start = Int(xid) % Self.timestampsPerPage * Self.timestampBytes
                 bytes.storeBytes(of: time.littleEndian, toByteOffset: start, as: Int64.self)
                 bytes.storeBytes(of: origin.littleEndian, toByteOffset: start + 8, as: UInt16.self)
@@ -88,27 +86,19 @@ public enum TransactionStatus: UInt8, Sendable {
 }
 
 /// A transaction and its subtransactions.
-struct TransactionList {
+struct TransactionList: RandomAccessCollection {
     let top: UInt32
     /// Integers of 32 bits.
     let subtransactions: UnsafeRawBufferPointer
 
-    var count: Int { 1 + subtransactions.count / 4 }
+    var startIndex: Int { 0 }
+    var endIndex: Int { 1 + subtransactions.count / 4 }
 
     subscript(index: Int) -> UInt32 {
         guard index > 0 else { return top }
         return UInt32(littleEndian: subtransactions.loadUnaligned(fromByteOffset: (index - 1) * 4, as: UInt32.self))
     }
 
-    @inline(__always)
-    func forEach(_ body: (UInt32) -> Void) {
-        for index in 0..<count { body(self[index]) }
-    }
-
-    /// The pages on which they are, each once.
-    func pages(_ page: (UInt32) -> Int) -> Set<Int> {
-        var pages: Set<Int> = []
-        forEach { pages.insert(page($0)) }
-        return pages
-    }
+    /// The pages on which they are, each once, in order.
+    func pages(_ page: (UInt32) -> Int) -> [Int] { Set(map(page)).sorted() }
 }

@@ -59,11 +59,11 @@ struct TransactionRedo {
 
         let transactions = TransactionList(top: prepared ?? record.xid, subtransactions: subtransactions)
         if prepared != nil { effects.append(.xidUsed(transactions.top)) }
-        for index in 1..<max(1, transactions.count) { effects.append(.xidUsed(transactions[index])) }
+        for xid in transactions.dropFirst() { effects.append(.xidUsed(xid)) }
         setTimestamps(transactions, origin?.1 ?? time, commits: commits, &effects)
         if transactions.top != 0 {
             let status: TransactionStatus = commits ? .committed : .aborted
-            for page in transactions.pages(SLRUChange.statusPage).sorted() {
+            for page in transactions.pages(SLRUChange.statusPage) {
                 let content = SLRUChange.Content.status(status, transactions)
                 effects.append(.slru(SLRUChange(kind: .transactions, page: page, content: content)))
             }
@@ -81,7 +81,7 @@ struct TransactionRedo {
         _ transactions: TransactionList, _ time: Int64, commits: Bool, _ effects: inout [RecordEffect]
     ) {
         guard commits, transactions.top != 0 else { return }
-        for page in transactions.pages(SLRUChange.timestampPage).sorted() {
+        for page in transactions.pages(SLRUChange.timestampPage) {
             let content = SLRUChange.Content.timestamp(transactions, time: time, origin: record.origin ?? 0)
             effects.append(.slru(SLRUChange(kind: .commitTimestamps, page: page, content: content)))
         }
@@ -118,7 +118,7 @@ struct TransactionRedo {
         effects.append(.xidUsed(try main.read(UInt32.self)))
         let transactions = try elements(&main, 1, size: 4)
         let list = TransactionList(top: 0, subtransactions: transactions)
-        for index in 1..<max(1, list.count) { effects.append(.xidUsed(list[index])) }
+        for xid in list.dropFirst() { effects.append(.xidUsed(xid)) }
     }
 }
 
