@@ -85,6 +85,13 @@ struct Heap2Redo {
         static let hasUnused: UInt8 = 0x80
     }
 
+    /// Whether such a record frees space; from 17 on it may freeze alone, as another did before.
+    static func movesItems(_ record: WALRecord, major: Int) throws(RedoFault) -> Bool {
+        guard major >= 17 else { return record.info & HeapRedo.Operation.mask != Operation.freezePage }
+        let flags = try RecordData(record.mainData).load(1, UInt8.self)
+        return flags & (PruneFlag.hasRedirections | PruneFlag.hasDead | PruneFlag.hasUnused) != 0
+    }
+
     private func pruneAndFreeze() throws(RedoFault) {
         let flags = try RecordData(record.mainData).load(1, UInt8.self)
         var data = RecordData(block.data)

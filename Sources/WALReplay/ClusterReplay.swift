@@ -9,7 +9,7 @@ public final class ClusterReplay {
     let pages: ClusterPages
     let logs: ClusterLogs
     private let hasBase: Bool
-    private let redo: PageRedo
+    let redo: PageRedo
     private let effects: RecordEffects
     private var found: [RecordEffect] = []
     private var check = PageCheck()
@@ -81,6 +81,10 @@ public final class ClusterReplay {
         }
         do {
             let outcome = try redo.apply(record, index, to: RedoPage(bytes))
+            if let change = try FreeSpaceChange.after(record, block, outcome, RedoPage(bytes), major: major) {
+                let map = PageKey(fork: change.relation.fork(.freeSpaceMap), block: change.block)
+                change.apply(to: RedoPage(try pages.made(map, for: record.manager)))
+            }
             report.count(record.manager) { $0.redone += 1 }
             guard outcome == .initialized || outcome == .changed, record.hasConsistencyImages, let image = block.image,
                 ConsistencyMask.exists(for: record.manager)
@@ -89,8 +93,8 @@ public final class ClusterReplay {
             let differences = try check.differences(bytes, image, record.manager, block: block.block)
             guard !differences.isEmpty else { return }
             report.note(ReplayFault(record, major: major, page: key, differences: differences))
-        } catch {
-            report.note(ReplayFault(record, major: major, page: key, reason: error.reason))
+        } catch let fault as RedoFault {
+            report.note(ReplayFault(record, major: major, page: key, reason: fault.reason))
         }
         // What is wrong is told once: what follows goes on from the server's own page, or from the next image.
         if let image = block.image, (try? image.restore(to: bytes)) != nil {
@@ -146,15 +150,23 @@ public final class ClusterReplay {
             try pages.truncate(relation.fork(.main), to: blocks)
             forgetAbsent { $0.fork == relation.fork(.main) && $0.block >= blocks }
         }
-        guard forks.contains(.visibilityMap) else { return }
-        let mapBlocks = VisibilityMap.blocks(heapBlocks: blocks)
-        if mapBlocks > 0 {
-            let key = PageKey(fork: relation.fork(.visibilityMap), block: mapBlocks - 1)
-            if let bytes = try pages.existing(key, for: .storage) {
-                VisibilityMap.truncate(RedoPage(bytes), heapBlocks: blocks)
+        if forks.contains(.visibilityMap) {
+            try truncateMap(relation.fork(.visibilityMap), VisibilityMap.blocks(heapBlocks: blocks)) {
+                VisibilityMap.truncate($0, heapBlocks: blocks)
             }
         }
-        try pages.truncate(relation.fork(.visibilityMap), to: mapBlocks)
+        if forks.contains(.freeSpaceMap) {
+            try truncateMap(relation.fork(.freeSpaceMap), FreeSpaceMap.blocks(heapBlocks: blocks)) {
+                FreeSpaceMap.truncate($0, heapBlocks: blocks)
+            }
+        }
+    }
+
+    private func truncateMap(_ fork: RelationFork, _ blocks: UInt32, clearing clear: (RedoPage) -> Void) throws {
+        if blocks > 0, let bytes = try pages.existing(PageKey(fork: fork, block: blocks - 1), for: .storage) {
+            clear(RedoPage(bytes))
+        }
+        try pages.truncate(fork, to: blocks)
     }
 
     private func forgetAbsent(_ isGone: (PageKey) -> Bool) {

@@ -28,7 +28,8 @@ extension ClusterReplay {
     /// the masks of the resource managers that changed them last, transaction state, relation maps and prepared
     /// transactions.
     ///
-    /// Free space maps are left out, which WAL has little of, and relations that are not logged, which recovery resets.
+    /// Relations that are not logged are left out, which recovery resets, and the upper levels of free space maps. So are
+    /// all of those where hints are logged: recovery does not write what it notes there then.
     ///
     /// - Parameter there: A server was shut down there, and has written everything.
     /// - Throws: `Errno`.
@@ -37,7 +38,8 @@ extension ClusterReplay {
         let files = try there.relationForks()
         let unlogged = Set(files.filter { $0.fork == .initialization }.map(\.relationAlone))
         func counts(_ fork: RelationFork) -> Bool {
-            fork.fork == .initialization || fork.fork != .freeSpaceMap && !unlogged.contains(fork.relationAlone)
+            fork.fork == .initialization
+                || !unlogged.contains(fork.relationAlone) && (fork.fork != .freeSpaceMap || !redo.logsHints)
         }
         let theirs = Set(files.filter(counts))
         for fork in theirs.sorted() { try compare(fork, with: there, &comparison) }
@@ -67,6 +69,10 @@ extension ClusterReplay {
                 comparison.pages += 1
                 if manager != nil { comparison.changedPages += 1 }
                 // Pages behind the end are zeros: growing is not logged.
+                if fork.fork == .freeSpaceMap {
+                    if FreeSpaceMap.isUpper(block) { continue }
+                    for page in [here, other] { FreeSpaceMap.maskNext(RedoPage(page)) }
+                }
                 let differences = check.differences(here, other, manager, block: block)
                 if !differences.isEmpty { comparison.note(key, nil, differences) }
             }

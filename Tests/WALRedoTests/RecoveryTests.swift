@@ -41,7 +41,8 @@ struct RecoveryTests {
         "every page, all transaction state and every map is what recovery makes", arguments: PostgresInstallation.majors
     )
     func agreement(major: Int) throws {
-        let cluster = try RedoWorkshop.plainCluster(major, WALWorkload.configuration)
+        // Without checksums, recovery writes what it notes in free space maps, and fewer images tell of other maps.
+        let cluster = try RedoWorkshop.plainCluster(major, WALWorkload.configuration, checksums: major % 2 == 0)
         try WALWorkload.run(cluster)
         try cluster.psql(Self.more)
         try cluster.psql("create database twin template template0")

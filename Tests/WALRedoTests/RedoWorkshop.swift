@@ -59,9 +59,11 @@ enum RedoWorkshop {
     }
 
     /// With segments of 1 MiB, and a copy from before its first start.
-    static func plainCluster(_ major: Int, _ lines: [String]) throws -> PostgresCluster {
+    static func plainCluster(
+        _ major: Int, _ lines: [String], checksums: Bool = true
+    ) throws -> PostgresCluster {
         let cluster = try PostgresCluster(
-            major: major, .init(checksums: true, walSegmentMegabytes: 1, configuration: lines))
+            major: major, .init(checksums: checksums, walSegmentMegabytes: 1, configuration: lines))
         _ = try run(["cp", "-a", cluster.dataDirectory, baseDirectory(cluster)])
         try cluster.start()
         return cluster
