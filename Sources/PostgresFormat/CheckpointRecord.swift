@@ -1,16 +1,14 @@
-import CChecksum
-
 /// The WAL record of a checkpoint, looked up to prove that it is there and whole.
 ///
 /// Source: PostgreSQL's `src/include/access/xlogrecord.h`.
 public enum CheckpointRecord {
-    private static let headerSize = 24
-    private static let crcOffset = 20
+    static let headerSize = 24
+    static let crcOffset = 20
     /// The header, a short data header, and the checkpoint.
-    private static let size = headerSize + 2 + CheckpointCopy.size
+    static let size = headerSize + 2 + CheckpointCopy.size
     /// Resource manager XLOG and its two kinds of checkpoint.
-    private static let xlogManager: UInt8 = 0
-    private static let shutdownInfo: UInt8 = 0x00
+    static let xlogManager: UInt8 = 0
+    static let shutdownInfo: UInt8 = 0x00
     private static let onlineInfo: UInt8 = 0x10
 
     /// Checks the checkpoint record at `lsn`: headers of the pages that it lies on, length, CRC-32C and kind.
@@ -78,11 +76,7 @@ public enum CheckpointRecord {
     private static func check(_ record: [UInt8], _ lsn: LSN) throws(FormatError) -> Bool {
         var stored: UInt32 = 0
         try FieldReader(bytes: record).integer(&stored, at: crcOffset)
-        // The data first, then the header up to the CRC: the order in which PostgreSQL makes a record.
-        let computed = record.withUnsafeBytes { bytes in
-            let data = cchecksum_crc32c(0, bytes.baseAddress! + headerSize, size - headerSize)
-            return cchecksum_crc32c(data, bytes.baseAddress!, crcOffset)
-        }
+        let computed = checksum(record)
         guard computed == stored else {
             throw .badCRC(what: "WAL record at \(lsn)", stored: stored, computed: computed)
         }

@@ -19,13 +19,14 @@ public struct WALPageHeader: Hashable, Sendable {
     public let segment: Segment?
 
     /// Bytes of the header.
-    public var size: Int { segment == nil ? 24 : 40 }
+    public var size: Int { segment == nil ? 24 : Self.longSize }
+    static let longSize = 40
 
     /// `XLOG_PAGE_MAGIC`: each major version has its own.
     public static let magics: [Int: UInt16] = [14: 0xD10D, 15: 0xD110, 16: 0xD113, 17: 0xD116, 18: 0xD118]
 
     private static let firstIsContinuation: UInt16 = 0x0001
-    private static let longHeader: UInt16 = 0x0002
+    static let longHeader: UInt16 = 0x0002
     private static let allFlags: UInt16 = 0x000F
 
     /// Parses the header of a page and checks it against where the page was found.

@@ -16,7 +16,7 @@ public struct WALRecordDecoder: ~Copyable {
 
     private static let headerSize = 24
 
-    private enum ID {
+    enum ID {
         static let shortData: UInt8 = 255
         static let longData: UInt8 = 254
         static let origin: UInt8 = 253

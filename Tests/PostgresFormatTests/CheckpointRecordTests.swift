@@ -48,6 +48,29 @@ struct CheckpointRecordTests {
         }
     }
 
+    @Test("is written as pg_resetwal writes it", arguments: PostgresInstallation.majors)
+    func written(major: Int) throws {
+        let cluster = try PostgresCluster(major: major, .init(walSegmentMegabytes: 1))
+        try cluster.installation.check(
+            "pg_resetwal", ["-D", cluster.dataDirectory, "-l", "000000010000000000000A0C"],
+            directory: cluster.directory)
+        let control = try control(of: cluster)
+        let segment = try Data(
+            contentsOf: URL(fileURLWithPath: cluster.dataDirectory + "/pg_wal/000000010000000000000A0C"))
+        let page = try CheckpointRecord.firstPage(
+            with: control.checkpointCopy, systemIdentifier: control.systemIdentifier, segmentSize: 1 << 20, major: major
+        )
+        #expect(page == Array(segment.prefix(Page.size)))
+        #expect(segment.count == 1 << 20 && segment.dropFirst(Page.size).allSatisfy { $0 == 0 })
+
+        // Elsewhere there is no such record.
+        var other = control.checkpointCopy
+        other.redo = LSN(rawValue: other.redo.rawValue + 8)
+        #expect(throws: FormatError.self) {
+            try CheckpointRecord.firstPage(with: other, systemIdentifier: 1, segmentSize: 1 << 20, major: major)
+        }
+    }
+
     @Test("of a running server is told from that of a shutdown")
     func online() throws {
         let cluster = try PostgresCluster(major: 16)
