@@ -73,7 +73,7 @@ public struct PageRedo: Sendable {
         case .generic: try redoGeneric(block, page)
         case .sequence: try redoSequence(record, page)
         case .xlog: return false  // an image that was left out, as full_page_writes was off
-        default: throw RedoFault("records of \(record.manager) cannot be redone yet")
+        default: throw unknownManager(record)
         }
         return true
     }

@@ -34,9 +34,16 @@ public struct RecordEffects: Sendable {
     /// A record of an extension's is known by its images alone.
     private func refuseUnknown(_ record: WALRecord) throws(RedoFault) {
         guard !record.blocks.isEmpty, record.blocks.allSatisfy({ $0.image?.applies == true }) else {
-            throw RedoFault("the resource manager \(record.manager) belongs to an extension, and cannot be redone")
+            throw unknownManager(record)
         }
     }
+}
+
+/// Of a manager whose records change no pages, or that belongs to an extension.
+func unknownManager(_ record: WALRecord) -> RedoFault {
+    record.manager.isBuiltIn
+        ? RedoFault("records of \(record.manager) change no pages")
+        : RedoFault("the resource manager \(record.manager) belongs to an extension, and cannot be redone without it")
 }
 
 /// An operation that no version has.
