@@ -1,7 +1,7 @@
 # `make` explains. On a Debian machine with a Swift toolchain, `make demo` and `make test` install what they lack.
 
 .DEFAULT_GOAL := help
-.PHONY: help build release demo test test-storages soak test-segsize bench bench-storage bench-safekeeper format lint clean
+.PHONY: help build release demo test test-storages soak test-segsize bench bench-storage bench-safekeeper bench-redo format lint clean
 
 # The Swift runtime goes into the programs: they start in half the time, and run where there is no toolchain. The
 # toolchain's own linker, as the usual one warns of what Foundation calls.
@@ -19,6 +19,7 @@ help:
 	@echo "make bench    push and export beside pgBackRest and pg_basebackup"
 	@echo "make bench-storage  zenith storage beside rclone and the aws command"
 	@echo "make bench-safekeeper  the safekeeper beside pg_receivewal, pgBackRest and cp"
+	@echo "make bench-redo  redo of WAL beside PostgreSQL's own recovery"
 	@echo "make build    a debug build, in .build/debug"
 	@echo "make release  zenith, pageserver and safekeeper, in .build/release"
 	@echo "make format   formats the sources"
@@ -72,6 +73,11 @@ bench-safekeeper:
 	@scripts/setup bench-safekeeper
 	swift build $(RELEASE_FLAGS)
 	@scripts/bench-safekeeper
+
+bench-redo:
+	@scripts/setup demo
+	swift build $(RELEASE_FLAGS) --product redo-benchmark
+	@scripts/bench-redo
 
 format:
 	swift format -i -r $(SOURCES)

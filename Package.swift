@@ -86,7 +86,7 @@ let package = Package(
 
         // PostgreSQL's formats: bytes in, values out.
         hotLibrary("PostgresFormat", ["CChecksum"]),
-        hotLibrary("WALRedo", ["PostgresFormat", "CZstd", "CLZ4"]),
+        hotLibrary("WALRedo", ["PostgresFormat", "CChecksum", "CZstd", "CLZ4"]),
         library("WALInspection", ["PostgresFormat"]),
 
         // What Zenith does.
@@ -151,6 +151,8 @@ let package = Package(
         executable(
             "zenith",
             ["PageserverCommands", "SafekeeperCommands", "WALCommands", "CommandKit", "StorageURI", argumentParser]),
+        // Measures redo: see `make bench-redo`.
+        executable("redo-benchmark", ["WALRedo", "WALReplay", "PostgresFormat", systemPackage]),
         executable("pageserver", ["PageserverCommands", "CommandKit", argumentParser], path: "pageserver"),
         executable("safekeeper", ["SafekeeperCommands", "CommandKit", argumentParser], path: "safekeeper"),
 

@@ -53,7 +53,9 @@ public struct WALRecordReader: ~Copyable {
 }
 
 /// A record's bytes: as long as they are one piece, where they are; else in a buffer.
-private struct GatheredRecord: WALRecordSink, ~Copyable {
+///
+/// Not private: the 6.3 compiler crashes where another module that is optimized destroys a reader.
+struct GatheredRecord: WALRecordSink, ~Copyable {
     private var view = UnsafeRawBufferPointer(start: nil, count: 0)
     private var buffer = UnsafeMutableRawBufferPointer(start: nil, count: 0)
     private var bufferedCount = 0

@@ -19,6 +19,12 @@ struct TransactionRedo {
         static let hasParts: UInt8 = 0x80
     }
 
+    /// The end of a transaction that nothing more is said of.
+    @inline(__always)
+    static func isPlainEnd(_ record: WALRecord) -> Bool {
+        record.info == Operation.commit || record.info == Operation.abort
+    }
+
     private enum Part {
         static let database: UInt32 = 0x01
         static let subtransactions: UInt32 = 0x02

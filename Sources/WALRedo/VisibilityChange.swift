@@ -44,6 +44,25 @@ public struct VisibilityChange: Hashable, Sendable {
         return isChanged
     }
 
+    /// Whether a record of a heap's may change anything: most do not, and `all` is left out.
+    @inline(__always)
+    static func mayChange(_ record: WALRecord) -> Bool {
+        let main = record.mainData
+        let offset: Int
+        switch (record.manager, record.info & HeapRedo.Operation.mask) {
+        case (.heap, HeapRedo.Operation.insert): offset = 2
+        case (.heap2, Heap2Redo.Operation.multiInsert): offset = 0
+        case (.heap, _), (.heap2, Heap2Redo.Operation.lockUpdated): offset = 7
+        default: return false
+        }
+        return main.count <= offset || main[offset] & 3 != 0
+    }
+
+    /// Whether the record itself names the page of the map, as records do since August 2026.
+    public func isReferenced(by record: WALRecord) -> Bool {
+        record.blocks.contains { $0.fork == .visibilityMap && $0.block == block }
+    }
+
     /// What a record changes, at most two.
     public static func all(_ record: WALRecord) throws(RedoFault) -> [VisibilityChange] {
         let main = RecordData(record.mainData)

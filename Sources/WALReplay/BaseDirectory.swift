@@ -63,7 +63,8 @@ public final class BaseDirectory {
         return try file.read(fromAbsoluteOffset: Int64(page) * Int64(Page.size), into: target) == Page.size
     }
 
-    func readPage(_ fork: RelationFork, _ block: UInt32, into bytes: UnsafeMutableRawPointer) throws -> Bool {
+    /// - Returns: Whether the whole page is there.
+    public func readPage(_ fork: RelationFork, _ block: UInt32, into bytes: UnsafeMutableRawPointer) throws -> Bool {
         let segment = Int(block) / blocksPerSegment
         let relative = fork.path(segment: segment, tablespaceVersionDirectory: versionDirectory)
         return try read(relative, page: Int(block) % blocksPerSegment, into: bytes)

@@ -107,8 +107,7 @@ public final class ClusterReplay {
     /// Servers without a reference to the map's page in the record.
     private func clear(_ change: VisibilityChange, _ record: WALRecord) throws {
         let key = PageKey(fork: change.relation.fork(.visibilityMap), block: change.block)
-        let isReferenced = record.blocks.contains { $0.fork == .visibilityMap && $0.block == change.block }
-        guard !isReferenced, let bytes = try pages.existing(key, for: record.manager) else { return }
+        guard !change.isReferenced(by: record), let bytes = try pages.existing(key, for: record.manager) else { return }
         _ = change.apply(to: RedoPage(bytes))
     }
 
