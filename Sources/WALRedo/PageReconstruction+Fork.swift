@@ -1,7 +1,7 @@
 public import PostgresFormat
 
 extension PageReconstruction {
-    /// Makes all pages of a part of a fork that the indexes tell of, as they are at the indexes' end.
+    /// Makes all pages of a part of a fork that the indexes tell of, as they are at the indexes' end: those that are there.
     ///
     /// - Parameters:
     ///   - blocks: What is in memory at once is the places of the records about these.
@@ -25,18 +25,17 @@ extension PageReconstruction {
         let memory = UnsafeMutableRawPointer.allocate(byteCount: Page.size, alignment: Page.size)
         defer { memory.deallocate() }
         let page = RedoPage(memory)
-        // A file that was changed as a whole is rare: each of its pages is looked up by itself.
-        let isPlain = indexes.allSatisfy { index in
-            index.fileChanges.allSatisfy { !$0.kind.concernsAny(of: fork) }
-        }
+        let changes = indexes.flatMap { $0.fileChanges.filter { $0.kind.mayConcern(fork) } }
         for block in blocks {
             let own = places.places(of: block)
             guard let oldest = own.first else { continue }
             let key = PageKey(fork: fork, block: block)
-            if isPlain {
+            let start = first.segment.startLSN.rawValue
+            let since = oldest.flags.isBase ? LSN(rawValue: start + oldest.unit << 3) : .invalid
+            if changes.isEmpty || !changes.contains(where: { $0.lsn >= since && $0.kind.concerns(key) }) {
                 if !oldest.flags.isBase { try base(key, page) }
                 for place in own {
-                    let lsn = LSN(rawValue: first.segment.startLSN.rawValue + place.unit << 3)
+                    let lsn = LSN(rawValue: start + place.unit << 3)
                     if place.flags.contains(.clearsMap) {
                         try clearMap(lsn, fork, block, page)
                     } else {
@@ -45,6 +44,7 @@ extension PageReconstruction {
                 }
             } else {
                 let history = try PageHistory(of: key, before: last.end, in: indexes)
+                if history.origin == .nothing, history.steps.isEmpty { continue }
                 if case .base(let source) = history.origin { try base(source, page) }
                 try rebuild(history, in: page)
             }
@@ -156,7 +156,7 @@ extension WALPageIndex {
 
 extension WALPageIndex.FileChange.Kind {
     /// Whether it may concern a page of the fork.
-    func concernsAny(of fork: RelationFork) -> Bool {
+    func mayConcern(_ fork: RelationFork) -> Bool {
         switch self {
         case .truncated(let relation, _, _): fork.relationAlone == relation
         default: concerns(PageKey(fork: fork, block: .max))
