@@ -29,6 +29,12 @@ struct WALPageIndexTests {
         return cluster
     }
 
+    private static func copyDatabase(_ cluster: PostgresCluster) throws {
+        let strategy = cluster.installation.major >= 15 ? " strategy file_copy" : ""
+        try cluster.psql("create database twin template template0" + strategy)
+        try cluster.psql("create table own (a int); insert into own values (1); analyze", database: "twin")
+    }
+
     @Test("it tells what the records tell, and no more than a few per cent", arguments: PostgresInstallation.majors)
     func agreement(major: Int) throws {
         let cluster = try Self.cluster(major)
@@ -84,10 +90,7 @@ struct WALPageIndexTests {
         try WALWorkload.run(cluster)
         let first = try #require(LSN(try cluster.psql("select pg_current_wal_insert_lsn()")))
         try cluster.psql(Self.more)
-        var copies = "create database twin template template0"
-        if major >= 15 { copies += " strategy file_copy" }
-        try cluster.psql(copies)
-        try cluster.psql("create table own (a int); insert into own values (1); analyze", database: "twin")
+        try Self.copyDatabase(cluster)
         try cluster.stop()
         let wal = try IndexedWAL(cluster)
         let base = try BaseDirectory(FilePath(RedoWorkshop.baseDirectory(cluster)))
@@ -129,6 +132,51 @@ struct WALPageIndexTests {
                 }
             }
         }
+    }
+
+    @Test("all pages of a fork at once are those that are made one by one", arguments: [14, 18])
+    func wholeForks(major: Int) throws {
+        let cluster = try Self.cluster(major)
+        try Self.copyDatabase(cluster)
+        try cluster.stop()
+        let wal = try IndexedWAL(cluster)
+        let base = try BaseDirectory(FilePath(RedoWorkshop.baseDirectory(cluster)))
+        let replay = try RedoWorkshop.replay(cluster)
+        let expected = UnsafeMutableRawPointer.allocate(byteCount: Page.size, alignment: 8)
+        defer { expected.deallocate() }
+        var last: [RelationFork: UInt32] = [:]
+        for index in wal.indexes {
+            for fork in index.touchedForks where fork.fork != .freeSpaceMap {
+                last[fork] = max(last[fork] ?? 0, try #require(try index.lastBlock(of: fork)))
+            }
+        }
+        var (visited, gone) = (0, 0)
+        try wal.withReconstruction(PageRedo(major: major, logsHints: true)) { reconstruction in
+            for (fork, last) in last {
+                let blocks = try replay.pages.blockCount(fork) ?? 0
+                var found: Set<UInt32> = []
+                // In parts, so that one begins in the middle.
+                for part in [0..<(last + 1) / 2, (last + 1) / 2..<last + 1] {
+                    try reconstruction.rebuildAll(of: fork, part, in: wal.indexes) { key, page in
+                        if try !base.readPage(key.fork, key.block, into: page.bytes) {
+                            memset(page.bytes, 0, Page.size)
+                        }
+                    } visit: { block, page in
+                        found.insert(block)
+                        _ = try replay.pages.copy(PageKey(fork: fork, block: block), into: expected)
+                        if block >= blocks || memcmp(page.bytes, expected, Page.size) != 0 {
+                            Issue.record("\(fork) block \(block) of \(blocks)")
+                        }
+                    }
+                }
+                visited += found.count
+                for page in wal.positions.keys where page.fork == fork && !found.contains(page.block) {
+                    gone += 1
+                    if page.block < blocks { Issue.record("\(page) was left out") }
+                }
+            }
+        }
+        #expect(visited > 500 && gone > 500, "\(visited) and \(gone)")
     }
 
     @Test("what is damaged is an error", arguments: [14, 18])
