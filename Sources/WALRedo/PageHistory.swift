@@ -106,7 +106,8 @@ extension PageKey {
 }
 
 extension WALPageIndex.FileChange.Kind {
-    /// Whether the page is not what it was before. Free space maps that are cut stay: nothing relies on them.
+    /// Whether the page is not what it was before. Free space maps are left as they are: nothing relies on them, and what
+    /// redo notes there follows from pages of heaps.
     func concerns(_ page: PageKey) -> Bool {
         switch self {
         case .created: false
