@@ -1,11 +1,14 @@
 # `make` explains. On a Debian machine with a Swift toolchain, `make demo` and `make test` install what they lack.
 
 .DEFAULT_GOAL := help
-.PHONY: help build release demo test test-storages soak test-segsize bench bench-storage bench-safekeeper bench-redo format lint clean
+.PHONY: help build release demo test test-storages soak soak-redo fuzz test-segsize bench bench-storage bench-safekeeper \
+	bench-redo format lint clean
 
 # The Swift runtime goes into the programs: they start in half the time, and run where there is no toolchain. The
 # toolchain's own linker, as the usual one warns of what Foundation calls.
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -use-ld=lld
+# A build of its own, whose code tells where it has been.
+FUZZ_FLAGS := --scratch-path .build/fuzz --sanitize address -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld
 # More at once starve each other where there are few cores: servers and clients have deadlines.
 TEST_FLAGS := --skip-build --experimental-maximum-parallelization-width 6
 SOURCES := Package.swift Sources Tests pageserver safekeeper
@@ -14,7 +17,9 @@ help:
 	@echo "make demo     the main job on this machine: import, push, lose the disk, start again, export, query"
 	@echo "make test     builds and runs all tests"
 	@echo "make test-storages  all tests against storage services, on every service there is"
-	@echo "make soak     the tests of the safekeeper, for long"
+	@echo "make soak     the tests of the safekeeper, for long, and make soak-redo"
+	@echo "make soak-redo  redo of what PostgreSQL's own regression suites write, under several settings"
+	@echo "make fuzz     libFuzzer over what takes bytes from WAL, FUZZ_SECONDS (60) for each target"
 	@echo "make test-segsize  builds a PostgreSQL with small segment files, and runs the test that needs one"
 	@echo "make bench    push and export beside pgBackRest and pg_basebackup"
 	@echo "make bench-storage  zenith storage beside rclone and the aws command"
@@ -49,10 +54,23 @@ test-storages:
 	swift build --build-tests
 	TEST_STORAGES=all swift test $(TEST_FLAGS) --filter 'StorageURITests|ObjectStorageTests|CommandKitTests|JobTests'
 
-soak:
+soak: soak-redo
 	@scripts/setup test
 	swift build --build-tests
 	TEST_SOAK=yes swift test $(TEST_FLAGS) --filter EndToEndTests.Safekeeper
+
+soak-redo:
+	@scripts/setup soak-redo
+	swift build $(RELEASE_FLAGS) --product zenith
+	scripts/verify-redo 15
+	scripts/verify-redo 15 wal_level=logical wal_compression=zstd
+	scripts/verify-redo 15 full_page_writes=off wal_compression=pglz
+	scripts/verify-redo 18 wal_compression=lz4
+
+fuzz:
+	@scripts/setup build
+	ZENITH_FUZZ=1 swift build $(FUZZ_FLAGS) --product fuzz
+	@scripts/fuzz
 
 test-segsize:
 	@scripts/setup test-segsize

@@ -179,3 +179,10 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// `make fuzz`: a program of libFuzzer's. All modules are built to tell it where they have been, hence only when asked for.
+if Context.environment["ZENITH_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz", dependencies: ["WALRedo", "PostgresFormat"], path: "Tests/Fuzz", swiftSettings: strict))
+}

@@ -45,17 +45,24 @@ final class ClusterLogs {
         return try readBase(kind, page, into: bytes)
     }
 
+    /// What there is of a kind.
+    func segments(_ kind: SLRUKind) throws -> Set<SLRUSegment> {
+        let kept = Set(try base?.slruSegments(kind) ?? []).subtracting(removed)
+        let made = pages.keys.filter { $0.kind == kind }.map { SLRUSegment(kind: kind, holdingPage: $0.page) }
+        return kept.union(made)
+    }
+
     /// Removes all of a kind.
     func removeAll(_ kind: SLRUKind) throws { try remove(kind) { _ in true } }
 
     /// Removes the segments before the one that has a page, as numbers of transactions go round.
     func truncate(_ kind: SLRUKind, before page: Int) throws {
-        let (last, all) = (SLRUSegment(kind: kind, holdingPage: page).number, Self.segments(kind))
+        let (last, all) = (SLRUSegment(kind: kind, holdingPage: page).number, Self.segmentCount(kind))
         try remove(kind) { (1..<all / 2).contains((last - $0.number + all) % all) }
     }
 
     /// As many as all numbers of transactions, or of sets of them, need.
-    private static func segments(_ kind: SLRUKind) -> Int {
+    private static func segmentCount(_ kind: SLRUKind) -> Int {
         switch kind {
         case .multixactOffsets: 1 << 16
         case .commitTimestamps: 1 + (1 << 32) / (Page.size / 10 * SLRUSegment.pages)

@@ -92,8 +92,12 @@ extension ClusterReplay {
 
     private func compare(_ kind: SLRUKind, with there: BaseDirectory, _ comparison: inout Comparison) throws {
         let check = PageCheck()
+        let theirs = try there.slruSegments(kind)
+        for segment in try logs.segments(kind).subtracting(theirs) {
+            comparison.note(nil, "\(kind.directory)/\(segment.fileName(major: major)) is not there in \(there.path)")
+        }
         try withPages { here, other in
-            for segment in try there.slruSegments(kind) {
+            for segment in theirs {
                 for page in segment.firstPage..<segment.firstPage + SLRUSegment.pages {
                     guard try there.readSLRU(kind, page, into: other) else { continue }
                     if try !logs.copy(kind, page, into: here) { memset(here, 0, Page.size) }

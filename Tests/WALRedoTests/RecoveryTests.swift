@@ -1,6 +1,4 @@
-import Foundation
 import PostgresFormat
-import SystemPackage
 import TestSupport
 import Testing
 import WALReplay
@@ -21,22 +19,6 @@ struct RecoveryTests {
         prepare transaction 'undecided';
         """
 
-    private func recover(_ cluster: PostgresCluster, to end: LSN) throws -> BaseDirectory {
-        let recovered = cluster.directory + "/recovered"
-        _ = try run(["cp", "-a", RedoWorkshop.baseDirectory(cluster), recovered])
-        let own = try PostgresCluster.open(recovered)
-        try own.configure([
-            "restore_command = 'cp \(cluster.dataDirectory)/pg_wal/%f %p'", "recovery_target_lsn = '\(end)'",
-            "recovery_target_inclusive = off", "recovery_target_action = shutdown", "hot_standby = off",
-            "unix_socket_directories = '\(cluster.directory)'", "listen_addresses = ''",
-        ])
-        _ = try run(["install", "-m", "600", "/dev/null", recovered + "/recovery.signal"])
-        let server = try cluster.installation.run("postgres", ["-D", recovered], directory: cluster.directory)
-        let base = try BaseDirectory(FilePath(recovered))
-        try #require(base.control.state == .shutDownInRecovery, "\(server.error)")
-        return base
-    }
-
     @Test(
         "every page, all transaction state and every map is what recovery makes", arguments: PostgresInstallation.majors
     )
@@ -54,7 +36,7 @@ struct RecoveryTests {
 
         let replay = try RedoWorkshop.replay(cluster, to: end)
         #expect(replay.report.isSound, "\(replay.report.faults)")
-        let found = try replay.compare(with: try recover(cluster, to: end))
+        let found = try replay.compare(with: try RedoWorkshop.recover(cluster, to: end))
         #expect(found.faults.isEmpty, "\(found.faults.map(\.description).joined(separator: "\n"))")
         #expect(found.changedPages > 1000 && found.pages > 3000 && found.logPages > 3, "\(found)")
         #expect(found.relationMaps > 1 && found.preparedTransactions == 1, "\(found)")

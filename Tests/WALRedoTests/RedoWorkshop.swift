@@ -49,21 +49,26 @@ enum RedoWorkshop {
     /// A copy of the data directory from before it was started.
     static func baseDirectory(_ cluster: PostgresCluster) -> String { cluster.dataDirectory + ".base" }
 
-    static func cluster(_ major: Int, _ lines: [String] = []) throws -> PostgresCluster {
+    static func cluster(
+        _ major: Int, _ lines: [String] = [], checksums: Bool = true
+    ) throws -> PostgresCluster {
         try plainCluster(
             major,
             [
                 "wal_consistency_checking = all", "wal_keep_size = 4GB", "max_wal_size = 4GB", "autovacuum = off",
                 "max_prepared_transactions = 5",
-            ] + lines)
+            ] + lines, checksums: checksums)
     }
 
     /// With segments of 1 MiB, and a copy from before its first start.
+    ///
+    /// - Parameter prepare: Changes the data directory, before it is copied.
     static func plainCluster(
-        _ major: Int, _ lines: [String], checksums: Bool = true
+        _ major: Int, _ lines: [String], checksums: Bool = true, prepare: (PostgresCluster) throws -> Void = { _ in }
     ) throws -> PostgresCluster {
         let cluster = try PostgresCluster(
             major: major, .init(checksums: checksums, walSegmentMegabytes: 1, configuration: lines))
+        try prepare(cluster)
         _ = try run(["cp", "-a", cluster.dataDirectory, baseDirectory(cluster)])
         try cluster.start()
         return cluster
