@@ -122,7 +122,7 @@ public enum ConsistencyMask {
     private static func maskTuples(_ page: RedoPage, _ block: UInt32) {
         typealias Mask = HeapTuple.Mask
         for offset in 1...max(1, page.lineCount) where offset <= page.lineCount {
-            guard let (start, length) = try? page.item(offset) else { continue }
+            guard page[line: offset].hasStorage, let (start, length) = try? page.item(offset) else { continue }
             if let tuple = try? HeapTuple(page, offset) {
                 if tuple.infomask & Mask.xminFrozen == Mask.xminFrozen {
                     tuple.infomask &= ~(Mask.xmaxInvalid | Mask.xmaxCommitted)

@@ -20,7 +20,9 @@ public struct FreeSpaceChange: Hashable, Sendable {
     public static func after(
         _ record: WALRecord, _ block: WALBlockReference, _ outcome: PageRedo.Outcome, _ page: RedoPage, major: Int
     ) throws(RedoFault) -> FreeSpaceChange? {
-        guard block.fork == .main, !page.page.isNew, record.manager == .heap || record.manager == .heap2 else { return nil }
+        guard block.fork == .main, !page.page.isNew, record.manager == .heap || record.manager == .heap2 else {
+            return nil
+        }
         let isChanged = outcome == .changed || outcome == .initialized
         typealias Heap = HeapRedo.Operation
         typealias Heap2 = Heap2Redo.Operation
@@ -34,7 +36,8 @@ public struct FreeSpaceChange: Hashable, Sendable {
             guard block.id == 0, try Heap2Redo.movesItems(record, major: major) else { return nil }
             space = page.heapFreeSpace
         case (.heap2, Heap2.visible):
-            guard block.id == 1, try RecordData(record.mainData).load(4, UInt8.self) & VisibilityChange.allBits != 0 else {
+            guard block.id == 1, try RecordData(record.mainData).load(4, UInt8.self) & VisibilityChange.allBits != 0
+            else {
                 return nil
             }
             space = page.freeSpace

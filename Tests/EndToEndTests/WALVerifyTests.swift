@@ -32,7 +32,8 @@ struct WALVerifyTests {
         let (cluster, base) = try Self.worked()
         let work = try Workplace()
         let text = try work.zenith("wal", "verify", base, cluster.dataDirectory)
-        #expect(text.status == 0 && text.output.contains("no mismatch") && text.error.contains("WAL ends at"), "\(text)")
+        #expect(
+            text.status == 0 && text.output.contains("no mismatch") && text.error.contains("WAL ends at"), "\(text)")
         let whole = try Self.json(work.succeed("wal", "verify", base, cluster.dataDirectory, "--json"))
         let rows = try #require(whole["rows"] as? [[String: Any]])
         let heap = try #require(rows.first { $0["rmgr"] as? String == "Heap" })
@@ -46,7 +47,8 @@ struct WALVerifyTests {
         let repository = work.path + "/repository"
         try work.succeed("export", "--snapshot-path", repository)
         let snapshot = try Self.json(work.succeed("wal", "verify", repository, cluster.dataDirectory, "--json"))
-        #expect(snapshot["records"] as? Int == whole["records"] as? Int && snapshot["rows"] as? NSArray == rows as NSArray)
+        #expect(
+            snapshot["records"] as? Int == whole["records"] as? Int && snapshot["rows"] as? NSArray == rows as NSArray)
 
         let lines = try work.succeed("wal", "dump", cluster.dataDirectory, "--rmgr", "btree", "--limit", "1")
         let middle = try #require(lines.firstMatch(of: #/lsn: ([0-9A-F\/]+)/#)).output.1

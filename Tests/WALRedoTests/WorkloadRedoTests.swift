@@ -79,7 +79,7 @@ struct WorkloadRedoTests {
         try cluster.psql("drop database source")
     }
 
-    @Test("every page after every record, and at the end", arguments: Settings.all, [14, 15, 18])
+    @Test("every page after every record, and at the end", arguments: Settings.all, [15, 18])
     func settings(settings: Settings, major: Int) throws {
         guard major >= settings.since, !(major == 15 && settings.lines == ["wal_compression = zstd"]) else { return }
         let cluster = try RedoWorkshop.cluster(major, settings.lines, checksums: settings.checksums)
