@@ -1,5 +1,3 @@
-import CChecksum
-
 extension CheckpointRecord {
     /// The first page of a WAL segment that holds nothing but the record of a shutdown's checkpoint, as `pg_resetwal`
     /// leaves it: a server whose control file leads there starts without recovery. The rest of the segment is zeros.
@@ -40,19 +38,11 @@ extension CheckpointRecord {
         record.store(UInt32(size), at: 0)
         record.store(shutdownInfo, at: 16)
         record.store(xlogManager, at: 17)
-        record.store(WALRecordDecoder.ID.shortData, at: headerSize)
-        record.store(UInt8(CheckpointCopy.size), at: headerSize + 1)
+        record.store(WALRecordDecoder.ID.shortData, at: WALRecordHeader.size)
+        record.store(UInt8(CheckpointCopy.size), at: WALRecordHeader.size + 1)
         var checkpoint = checkpoint
-        checkpoint.transfer(&record, at: headerSize + 2, hasWALLevel: major >= 17)
-        record.store(checksum(record.bytes), at: crcOffset)
+        checkpoint.transfer(&record, at: WALRecordHeader.size + 2, hasWALLevel: major >= 17)
+        record.store(record.bytes.withUnsafeBytes(WALRecordHeader.checksum), at: WALRecordHeader.crcOffset)
         return record.bytes
-    }
-
-    /// The data first, then the header up to the CRC: the order in which PostgreSQL makes a record.
-    static func checksum(_ record: [UInt8]) -> UInt32 {
-        record.withUnsafeBytes { bytes in
-            let data = cchecksum_crc32c(0, bytes.baseAddress! + headerSize, size - headerSize)
-            return cchecksum_crc32c(data, bytes.baseAddress!, crcOffset)
-        }
     }
 }

@@ -2,10 +2,8 @@
 ///
 /// Source: PostgreSQL's `src/include/access/xlogrecord.h`.
 public enum CheckpointRecord {
-    static let headerSize = 24
-    static let crcOffset = 20
     /// The header, a short data header, and the checkpoint.
-    static let size = headerSize + 2 + CheckpointCopy.size
+    static let size = WALRecordHeader.size + 2 + CheckpointCopy.size
     /// Resource manager XLOG and its two kinds of checkpoint.
     static let xlogManager: UInt8 = 0
     static let shutdownInfo: UInt8 = 0x00
@@ -75,8 +73,8 @@ public enum CheckpointRecord {
 
     private static func check(_ record: [UInt8], _ lsn: LSN) throws(FormatError) -> Bool {
         var stored: UInt32 = 0
-        try FieldReader(bytes: record).integer(&stored, at: crcOffset)
-        let computed = checksum(record)
+        try FieldReader(bytes: record).integer(&stored, at: WALRecordHeader.crcOffset)
+        let computed = record.withUnsafeBytes(WALRecordHeader.checksum)
         guard computed == stored else {
             throw .badCRC(what: "WAL record at \(lsn)", stored: stored, computed: computed)
         }

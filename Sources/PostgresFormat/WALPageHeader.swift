@@ -19,8 +19,10 @@ public struct WALPageHeader: Hashable, Sendable {
     public let segment: Segment?
 
     /// Bytes of the header.
-    public var size: Int { segment == nil ? 24 : Self.longSize }
-    static let longSize = 40
+    public var size: Int { segment == nil ? Self.shortSize : Self.longSize }
+    public static let shortSize = 24
+    /// Of a segment's first page.
+    public static let longSize = 40
 
     /// `XLOG_PAGE_MAGIC`: each major version has its own.
     public static let magics: [Int: UInt16] = [14: 0xD10D, 15: 0xD110, 16: 0xD113, 17: 0xD116, 18: 0xD118]

@@ -14,8 +14,6 @@ public struct WALRecordDecoder: ~Copyable {
 
     deinit { blocks.deallocate() }  // what is in there is trivial
 
-    private static let headerSize = 24
-
     enum ID {
         static let shortData: UInt8 = 255
         static let longData: UInt8 = 254
@@ -52,10 +50,10 @@ public struct WALRecordDecoder: ~Copyable {
     private mutating func decodeUnnamed(
         _ bytes: UnsafeRawBufferPointer, _ start: LSN, _ end: LSN
     ) throws(FormatError) -> WALRecord {
-        guard bytes.count >= Self.headerSize, Int(load(bytes, 0, UInt32.self)) == bytes.count else {
+        guard bytes.count >= WALRecordHeader.size, Int(load(bytes, 0, UInt32.self)) == bytes.count else {
             throw .invalid("it does not have the length that it says")
         }
-        var headers = Headers(rest: UnsafeRawBufferPointer(rebasing: bytes[Self.headerSize...]))
+        var headers = Headers(rest: UnsafeRawBufferPointer(rebasing: bytes[WALRecordHeader.size...]))
         var count = 0
         var (mainLength, origin, topLevelXid): (Int, UInt16?, UInt32?) = (0, nil, nil)
         // Lengths of the payloads, which come when all headers are over.

@@ -81,7 +81,6 @@ extension WALRecordScanner {
 
     /// PostgreSQL's `XLogRecordMaxSize` is 1,020 MiB.
     private static let longestRecord: UInt32 = 1 << 30
-    private static let crcOffset = 20
     private static let switchInfo: UInt8 = 0x40
     private static let lastBuiltInManager: UInt8 = 22
     private static let firstCustomManager: UInt8 = 128
@@ -111,7 +110,7 @@ extension WALRecordScanner {
         guard manager <= Self.lastBuiltInManager || manager >= Self.firstCustomManager else {
             throw .invalid("the WAL record at \(recordStart) is of resource manager \(manager)")
         }
-        storedCRC = recordHeader.load(Self.crcOffset, as: UInt32.self)
+        storedCRC = recordHeader.load(WALRecordHeader.crcOffset, as: UInt32.self)
         isSwitch = manager == 0 && info & 0xF0 == Self.switchInfo
         remaining = Int(recordHeader.load(0, as: UInt32.self)) - Self.recordHeaderSize
         crc = 0
@@ -121,7 +120,7 @@ extension WALRecordScanner {
 
     mutating func endData() throws(FormatError) {
         if place == .recordData, checksCRC {
-            let computed = recordHeader.crc32c(crc, Self.crcOffset)
+            let computed = recordHeader.crc32c(crc, WALRecordHeader.crcOffset)
             guard computed == storedCRC else {
                 throw .badCRC(what: "the WAL record at \(recordStart)", stored: storedCRC, computed: computed)
             }

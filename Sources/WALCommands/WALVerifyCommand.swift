@@ -45,19 +45,19 @@ struct WALVerifyCommand: AsyncParsableCommand {
         let configuration = try Configuration.load(directory: common.directory, options: [common, range])
         let directory = try await directory(configuration, scratch)
         let base = try open(directory)
-        let start = try range.startLSN() ?? base.startLSN()
+        let (major, start) = (base.major, try range.startLSN() ?? base.startLSN())
         let place = try await WALPlace.open(path, timeline: configuration.required(Settings.timeline))
         let walk = try await WALWalk(place.archive, timeline: range.tli, start: start, only: place.only)
-        guard walk.major == base.major else {
+        guard walk.major == major else {
             throw CommandFailure(
-                .badData, "\(self.base) is of PostgreSQL \(base.major), and the WAL in \(path) of \(walk.major)")
+                .badData, "\(self.base) is of PostgreSQL \(major), and the WAL in \(path) of \(walk.major)")
         }
         let verifier = try WALVerifier(base, scratch: scratch.path)
         let stop = try await walk.run(to: range.endLSN()) { record in
             try verifier.take(record)
             return true
         }
-        let report = WALVerificationReport(verifier.finish(), major: base.major, start: start, stop: stop)
+        let report = WALVerificationReport(verifier.finish(), major: major, start: start, stop: stop)
         if output.json { try printJSON(report) } else { report.print() }
         try stop?.report()
         guard report.isSound else {
@@ -111,11 +111,10 @@ struct WALVerifyCommand: AsyncParsableCommand {
 }
 
 /// Redoes records, one after the other.
-///
-/// - Note: `lock` guards `replay`: a Mutex around it would let no record in, whose bytes are borrowed.
-private final class WALVerifier: @unchecked Sendable {
+private final class WALVerifier: Sendable {
     private let lock = Mutex(())
-    private let replay: ClusterReplay
+    /// Touched under `lock` alone: a Mutex around it would let no record in, whose bytes are borrowed.
+    nonisolated(unsafe) private let replay: ClusterReplay
 
     init(_ base: BaseDirectory, scratch: FilePath) throws {
         replay = try ClusterReplay(base: base, major: base.major, scratch: scratch)

@@ -1,4 +1,3 @@
-import CChecksum
 public import PostgresFormat
 
 /// Gives single records out of the bytes of consecutive segments, in any order.
@@ -20,19 +19,15 @@ public struct WALRecordFetcher: ~Copyable {
 
     deinit { buffer.deallocate() }
 
-    private static let headerSize = 24
-    private static let crcOffset = 20
-
     /// The record that begins there: valid until the next one is asked for.
     ///
     /// - Throws: `FormatError`: it is not there, or damaged.
     public mutating func record(at start: LSN) throws(FormatError) -> WALRecord {
         let (bytes, end) = try gather(start)
         guard let base = bytes.baseAddress else { throw Self.missing(start) }
-        // The data comes first.
-        let data = cchecksum_crc32c(0, base + Self.headerSize, bytes.count - Self.headerSize)
-        let computed = cchecksum_crc32c(data, base, Self.crcOffset)
-        let stored = UInt32(littleEndian: base.loadUnaligned(fromByteOffset: Self.crcOffset, as: UInt32.self))
+        let computed = WALRecordHeader.checksum(bytes)
+        let stored = UInt32(
+            littleEndian: base.loadUnaligned(fromByteOffset: WALRecordHeader.crcOffset, as: UInt32.self))
         guard stored == computed else {
             throw .badCRC(what: "the WAL record at \(start)", stored: stored, computed: computed)
         }
@@ -56,11 +51,11 @@ public struct WALRecordFetcher: ~Copyable {
     @inline(__always)
     private mutating func gather(_ start: LSN) throws(FormatError) -> (UnsafeRawBufferPointer, LSN) {
         let piece = try bytes(at: start)
-        guard start.rawValue % 8 == 0, start.rawValue % UInt64(Page.size) >= UInt64(WALPageHeaderSize.short),
+        guard start.rawValue % 8 == 0, start.rawValue % UInt64(Page.size) >= UInt64(WALPageHeader.shortSize),
             piece.count >= 4
         else { throw .invalid("no WAL record begins at \(start)") }
         let length = Int(UInt32(littleEndian: piece.loadUnaligned(as: UInt32.self)))
-        guard length >= Self.headerSize, length <= 1 << 30 else {
+        guard length >= WALRecordHeader.size, length <= 1 << 30 else {
             throw .invalid("the WAL record at \(start) has \(length) bytes")
         }
         if length <= piece.count {
@@ -79,7 +74,7 @@ public struct WALRecordFetcher: ~Copyable {
             guard position.rawValue % UInt64(Page.size) == 0 else { throw Self.missing(position) }
             let page = try bytes(at: position)
             let isFirst = position.rawValue % UInt64(first.size) == 0
-            let headerSize = isFirst ? WALPageHeaderSize.long : WALPageHeaderSize.short
+            let headerSize = isFirst ? WALPageHeader.longSize : WALPageHeader.shortSize
             guard page.count > headerSize else { throw Self.missing(position) }
             let flags = UInt16(littleEndian: page.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
             let address = UInt64(littleEndian: page.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
@@ -110,10 +105,4 @@ public struct WALRecordFetcher: ~Copyable {
         UnsafeMutableRawBufferPointer(rebasing: buffer[count...]).copyMemory(from: piece)
         count += piece.count
     }
-}
-
-/// Of the headers of the WAL's pages; the long one comes first in a segment.
-private enum WALPageHeaderSize {
-    static let short = 24
-    static let long = 40
 }

@@ -36,7 +36,7 @@ struct Benchmark: Sendable {
     private func makeIndexes() throws -> [WALPageIndex] {
         let next = Atomic<Int>(0)
         let results = Mutex<[Int: WALPageIndex]>([:])
-        DispatchQueue.concurrentPerform(iterations: threads) { _ in
+        try onEachThread {
             var builder = WALPageIndexBuilder(wal.segments[0], major: wal.major)
             while true {
                 let number = next.add(1, ordering: .relaxed).oldValue
@@ -44,14 +44,21 @@ struct Benchmark: Sendable {
                 let following =
                     number + 1 < wal.segments.count
                     ? wal.contents[number + 1] : UnsafeRawBufferPointer(start: nil, count: 0)
-                do {
-                    let index = try WALPageIndex.build(
-                        wal.segments[number], wal.contents[number], following: following, with: &builder)
-                    results.withLock { $0[number] = index }
-                } catch { fatalError("\(wal.segments[number]): \(error)") }
+                let index = try WALPageIndex.build(
+                    wal.segments[number], wal.contents[number], following: following, with: &builder)
+                results.withLock { $0[number] = index }
             }
         }
         return results.withLock { found in wal.segments.indices.map { found[$0]! } }
+    }
+
+    /// Does the same on all threads, and throws what the first of them threw.
+    private func onEachThread(_ body: @Sendable () throws -> Void) throws {
+        let failure = Mutex<(any Error)?>(nil)
+        DispatchQueue.concurrentPerform(iterations: threads) { _ in
+            do { try body() } catch { failure.withLock { $0 = $0 ?? error } }
+        }
+        if let error = failure.withLock({ $0 }) { throw error }
     }
 
     // MARK: - Record by record
@@ -92,30 +99,28 @@ struct Benchmark: Sendable {
             let next = Atomic<Int>(0)
             let pages = Atomic<Int>(0)
             let read = Atomic<Int>(0)
-            DispatchQueue.concurrentPerform(iterations: threads) { _ in
-                do {
-                    let base = try BaseDirectory(basePath)
-                    let redo = PageRedo(
-                        major: wal.major, logsHints: base.control.dataChecksumVersion != 0 || base.control.walLogHints)
-                    let records = WALRecordFetcher(first: wal.segments[0], wal.contents, major: wal.major)
-                    var reconstruction = PageReconstruction(records, redo: redo)
-                    var (count, fromBase) = (0, 0)
-                    while true {
-                        let number = next.add(1, ordering: .relaxed).oldValue
-                        guard number < parts.count else { break }
-                        try reconstruction.rebuildAll(of: parts[number].fork, parts[number].blocks, in: indexes) {
-                            key, page in
-                            fromBase += 1
-                            if try !base.readPage(key.fork, key.block, into: page.bytes) {
-                                memset(page.bytes, 0, Page.size)
-                            }
-                        } visit: { _, _ in
-                            count += 1
+            try onEachThread {
+                let base = try BaseDirectory(basePath)
+                let redo = PageRedo(
+                    major: wal.major, logsHints: base.control.dataChecksumVersion != 0 || base.control.walLogHints)
+                let records = WALRecordFetcher(first: wal.segments[0], wal.contents, major: wal.major)
+                var reconstruction = PageReconstruction(records, redo: redo)
+                var (count, fromBase) = (0, 0)
+                while true {
+                    let number = next.add(1, ordering: .relaxed).oldValue
+                    guard number < parts.count else { break }
+                    try reconstruction.rebuildAll(of: parts[number].fork, parts[number].blocks, in: indexes) {
+                        key, page in
+                        fromBase += 1
+                        if try !base.readPage(key.fork, key.block, into: page.bytes) {
+                            memset(page.bytes, 0, Page.size)
                         }
+                    } visit: { _, _ in
+                        count += 1
                     }
-                    pages.add(count, ordering: .relaxed)
-                    read.add(fromBase, ordering: .relaxed)
-                } catch { fatalError("\(error)") }
+                }
+                pages.add(count, ordering: .relaxed)
+                read.add(fromBase, ordering: .relaxed)
             }
             watch.report(
                 isIndexed ? "rebuild-indexed" : "rebuild",

@@ -3,12 +3,11 @@ import PostgresFormat
 import SystemPackage
 
 /// The segments of a directory, mapped; they stay until the program ends.
-///
-/// Unchecked: nobody writes what is mapped.
-struct MappedSegments: @unchecked Sendable {
+struct MappedSegments: Sendable {
     static let size = 16 << 20
     let segments: [WALSegment]
-    let contents: [UnsafeRawBufferPointer]
+    /// Shared by all threads: what is mapped is private to this program, and nobody writes it.
+    nonisolated(unsafe) let contents: [UnsafeRawBufferPointer]
     let major: Int
 
     /// - Parameter end: The last segment is cut there.

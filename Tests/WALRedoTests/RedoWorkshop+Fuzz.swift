@@ -21,24 +21,18 @@ extension RedoWorkshop {
         manager: ResourceManager, of cluster: PostgresCluster, seed: UInt64,
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
-        struct Name: Hashable {
-            let relation: RelationLocator
-            let fork: ForkKind
-            let block: UInt32
-        }
         let major = cluster.installation.major
         let redo = PageRedo(major: major, logsHints: true)
         var fuzzer = RedoFuzzer(major: major, seed: seed)
         var takes = SeededGenerator(seed: seed)
-        var pages: [Name: UnsafeMutableRawPointer] = [:]
+        var pages: [PageKey: UnsafeMutableRawPointer] = [:]
         defer { for page in pages.values { page.deallocate() } }
         try forEachRecord(cluster) { record in
             for index in record.blocks.indices {
                 let block = record.blocks[index]
-                let name = Name(relation: block.relation, fork: block.fork, block: block.block)
-                let page = pages[name] ?? .allocate(byteCount: Page.size, alignment: 8)
-                if pages[name] == nil { memset(page, 0, Page.size) }
-                pages[name] = page
+                let page = pages[block.page] ?? .allocate(byteCount: Page.size, alignment: 8)
+                if pages[block.page] == nil { memset(page, 0, Page.size) }
+                pages[block.page] = page
                 if record.manager == manager, block.image?.applies != true, takes.next() & 3 == 0 {
                     fuzzer.takeChanged(record, index, page)
                 }
