@@ -18,6 +18,13 @@ extension RelationLocator {
     }
 }
 
+extension RelationFork {
+    /// The relation, without the fork.
+    @inlinable public var locator: RelationLocator {
+        RelationLocator(tablespace: tablespace, database: database, relation: relation)
+    }
+}
+
 extension WALBlockReference {
     /// The page that it is about.
     @inlinable public var page: PageKey { PageKey(fork: relation.fork(fork), block: block) }

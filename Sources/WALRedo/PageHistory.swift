@@ -118,15 +118,9 @@ extension WALPageIndex.FileChange.Kind {
                 page.fork == relation.fork(.visibilityMap) && forks.contains(.visibilityMap)
                     && UInt64(page.block) + 1 >= VisibilityMap.blocks(heapBlocks: blocks)
             }
-        case .dropped(let relation): page.fork.relationAlone == relation
+        case .dropped(let relation): page.fork.locator == relation
         case .databaseCreated(let directory), .databaseDropped(let directory), .databaseCopied(let directory, _):
             page.fork.isIn(directory)
         }
-    }
-}
-
-extension RelationFork {
-    func isIn(_ directory: DatabaseDirectory) -> Bool {
-        tablespace == directory.tablespace && database == directory.database
     }
 }

@@ -158,7 +158,7 @@ extension WALPageIndex.FileChange.Kind {
     /// Whether it may concern a page of the fork.
     func mayConcern(_ fork: RelationFork) -> Bool {
         switch self {
-        case .truncated(let relation, _, _): fork.relationAlone == relation
+        case .truncated(let relation, _, _): fork.locator == relation
         default: concerns(PageKey(fork: fork, block: .max))
         }
     }

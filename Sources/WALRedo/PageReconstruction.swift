@@ -38,7 +38,7 @@ public struct PageReconstruction: ~Copyable {
         let record = try record(at: lsn)
         for index in record.blocks.indices {
             let block = record.blocks[index]
-            guard block.block == number, block.fork == fork.fork, block.relation == fork.relationAlone else { continue }
+            guard block.block == number, block.fork == fork.fork, block.relation == fork.locator else { continue }
             _ = try redo.apply(record, index, to: page)
             return
         }
@@ -48,7 +48,7 @@ public struct PageReconstruction: ~Copyable {
     mutating func clearMap(_ lsn: LSN, _ fork: RelationFork, _ block: UInt32, _ page: RedoPage) throws(RedoFault) {
         let record = try record(at: lsn)
         for change in try VisibilityChange.all(record)
-        where change.block == block && change.relation == fork.relationAlone {
+        where change.block == block && change.relation == fork.locator {
             _ = change.apply(to: page)
         }
     }

@@ -102,6 +102,13 @@ public struct DatabaseDirectory: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
+extension RelationFork {
+    /// Whether its files are there.
+    public func isIn(_ directory: DatabaseDirectory) -> Bool {
+        tablespace == directory.tablespace && database == directory.database
+    }
+}
+
 /// The settings that a standby has to know, as the control file keeps them.
 public struct WALParameters: Hashable, Sendable {
     public let maxConnections: Int32

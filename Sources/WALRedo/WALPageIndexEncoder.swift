@@ -36,7 +36,7 @@ struct WALPageIndexEncoder {
         for count in counts { writer.put(UInt32(count)) }
         var firstGroup = 0
         for (rank, fork) in forks.enumerated() {
-            put(fork.relationAlone, &writer)
+            put(fork.locator, &writer)
             writer.put(UInt32(fork.fork.rawValue))
             writer.put(UInt32(firstGroup))
             writer.put(UInt32(pages.forkPages[rank]))
@@ -142,7 +142,7 @@ struct WALPageIndexEncoder {
             switch change.kind {
             case .created(let fork):
                 writer.put(Layout.ChangeKind.created)
-                put(fork.relationAlone, &writer)
+                put(fork.locator, &writer)
                 writer.put(fork.fork.rawValue)
             case .truncated(let relation, let blocks, let forks):
                 writer.put(Layout.ChangeKind.truncated)
@@ -176,12 +176,6 @@ struct WALPageIndexEncoder {
     private func put(_ directory: DatabaseDirectory, _ writer: inout IndexWriter) {
         writer.put(directory.tablespace)
         writer.put(directory.database)
-    }
-}
-
-extension RelationFork {
-    var relationAlone: RelationLocator {
-        RelationLocator(tablespace: tablespace, database: database, relation: relation)
     }
 }
 

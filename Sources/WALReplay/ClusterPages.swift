@@ -168,9 +168,3 @@ final class ClusterPages {
     /// Forks that were touched and have a file.
     var touched: [RelationFork] { forks.filter { $0.value.blocks != nil }.keys.sorted() }
 }
-
-extension RelationFork {
-    func isIn(_ directory: DatabaseDirectory) -> Bool {
-        tablespace == directory.tablespace && database == directory.database
-    }
-}

@@ -119,7 +119,7 @@ public final class ClusterReplay {
         case .relationTruncated(let relation, let blocks, let forks): try truncate(relation, blocks, forks)
         case .relationDropped(let relation):
             pages.drop(relation)
-            forgetAbsent { page in ForkKind.allCases.contains { relation.fork($0) == page.fork } }
+            forgetAbsent { $0.fork.locator == relation }
         case .databaseCreated(let directory), .databaseDropped(let directory):
             pages.drop(directory)
             relationMaps[directory] = nil

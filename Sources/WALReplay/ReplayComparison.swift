@@ -36,10 +36,10 @@ extension ClusterReplay {
     public func compare(with there: BaseDirectory) throws -> Comparison {
         var comparison = Comparison()
         let files = try there.relationForks()
-        let unlogged = Set(files.filter { $0.fork == .initialization }.map(\.relationAlone))
+        let unlogged = Set(files.filter { $0.fork == .initialization }.map(\.locator))
         func counts(_ fork: RelationFork) -> Bool {
             fork.fork == .initialization
-                || !unlogged.contains(fork.relationAlone) && (fork.fork != .freeSpaceMap || !redo.logsHints)
+                || !unlogged.contains(fork.locator) && (fork.fork != .freeSpaceMap || !redo.logsHints)
         }
         let theirs = Set(files.filter(counts))
         for fork in theirs.sorted() { try compare(fork, with: there, &comparison) }
@@ -143,11 +143,5 @@ extension ClusterReplay {
         let pages = UnsafeMutableRawPointer.allocate(byteCount: 2 * Page.size, alignment: 8)
         defer { pages.deallocate() }
         try body(pages, pages + Page.size)
-    }
-}
-
-extension RelationFork {
-    fileprivate var relationAlone: RelationLocator {
-        RelationLocator(tablespace: tablespace, database: database, relation: relation)
     }
 }
