@@ -13,7 +13,7 @@ public struct ExportCommand: AsyncParsableCommand {
     public static let configuration = CommandConfiguration(
         commandName: "export", abstract: "Write the cluster as of a snapshot: a data directory, or a repository.",
         discussion: """
-            With --snapshot-format pgdata and a local path, the result is a data directory that pg_ctl start accepts
+            With --snapshot-format pgdata and a local path, the result is a data directory that pg_ctl start accepts \
             as it is. It is written only to an empty or absent place, and looks whole only when it is.
 
             Examples:

@@ -15,8 +15,8 @@ public struct InitCommand: AsyncParsableCommand {
         commandName: "init",
         abstract: "Make an installation: from a cluster, a new one, or a repository that exists.",
         discussion: """
-            Without --snapshot-path a new, empty cluster is made with initdb; when the storage holds a repository
-            already, the installation attaches to that. The data lies in the local directory afterwards; start brings
+            Without --snapshot-path a new, empty cluster is made with initdb; when the storage holds a repository \
+            already, the installation attaches to that. The data lies in the local directory afterwards; start brings \
             it into storage.
 
             Examples:

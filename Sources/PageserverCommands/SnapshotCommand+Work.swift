@@ -82,7 +82,7 @@ extension SnapshotCommand {
         public static let configuration = CommandConfiguration(
             commandName: "create", abstract: "See to it that a snapshot of the present state is in storage.",
             discussion: """
-                Prints its name when it is there. A running pageserver is waited for; without one, the push is done
+                Prints its name when it is there. A running pageserver is waited for; without one, the push is done \
                 here.
                 """)
 

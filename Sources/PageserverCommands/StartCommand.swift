@@ -14,8 +14,8 @@ public struct StartCommand: AsyncParsableCommand {
         commandName: "start",
         abstract: "Start the pageserver: it brings what is only here into storage, and works from storage.",
         discussion: """
-            A daemon by default. With --storage-dest and a directory that is new, init is run first. When the local
-            directory is lost or damaged, all but its zenith.toml, the pageserver goes on from the latest snapshot in
+            A daemon by default. With --storage-dest and a directory that is new, init is run first. When the local \
+            directory is lost or damaged, all but its zenith.toml, the pageserver goes on from the latest snapshot in \
             storage.
 
             Examples:

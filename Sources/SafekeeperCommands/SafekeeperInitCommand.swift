@@ -10,8 +10,8 @@ public struct SafekeeperInitCommand: AsyncParsableCommand {
     public static let configuration = CommandConfiguration(
         commandName: "init", abstract: "Make a safekeeper for one cluster.",
         discussion: """
-            It connects to the primary, makes a replication slot there, so that no WAL is missed until start, and writes
-            zenith.toml. The role needs REPLICATION; its password comes from PGPASSWORD or a password file.
+            It connects to the primary, makes a replication slot there, so that no WAL is missed until start, and \
+            writes zenith.toml. The role needs REPLICATION; its password comes from PGPASSWORD or a password file.
 
             Examples:
               safekeeper init --wal-source 'host=db1 user=replicator' --storage-dest s3://backups/orders

@@ -9,8 +9,8 @@ public struct SafekeeperStartCommand: AsyncParsableCommand {
     public static let configuration = CommandConfiguration(
         commandName: "start", abstract: "Start the safekeeper: it receives, keeps, serves and offloads WAL.",
         discussion: """
-            A daemon by default. It goes on where it ended, however it ended, and connects to the primary for as long as
-            it takes.
+            A daemon by default. It goes on where it ended, however it ended, and connects to the primary for as long \
+            as it takes.
 
             Examples:
               safekeeper start

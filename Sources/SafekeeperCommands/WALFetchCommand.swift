@@ -9,7 +9,7 @@ public struct WALFetchCommand: AsyncParsableCommand {
         discussion: """
             Exits with 0 when PATH has the file, whole and checked, and with 74 when the archive has no such file.
 
-            PostgreSQL takes every exit code up to 125 for the end of the WAL, and would end a recovery early when the
+            PostgreSQL takes every exit code up to 125 for the end of the WAL, and would end a recovery early when the \
             storage cannot be reached. With --stop-recovery, a failure exits with 255, and PostgreSQL stops instead.
 
             Example, in postgresql.conf:

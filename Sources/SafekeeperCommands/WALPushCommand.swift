@@ -8,7 +8,7 @@ public struct WALPushCommand: AsyncParsableCommand {
     public static let configuration = CommandConfiguration(
         commandName: "wal-push", abstract: "Archive a WAL file, for archive_command.",
         discussion: """
-            Exits with 0 when the archive has the file, durably: also when it had the same content before. Another
+            Exits with 0 when the archive has the file, durably: also when it had the same content before. Another \
             content under the same name is refused, and nothing is ever overwritten.
 
             Segments that wait beside the one that is asked for are pushed along with it.

@@ -121,6 +121,23 @@ public struct WALArchiveReader: Sendable {
         return found
     }
 
+    /// All that lies under the names, whatever it is packed as: by one listing from the first to the last. Names that
+    /// nothing lies under are not in it.
+    func objects(named names: [WALFileName]) async throws(ObjectStoreError) -> [WALFileName: [WALObject]] {
+        guard let first = names.min(), let last = names.max() else { return [:] }
+        let wanted = Set(names)
+        var found: [WALFileName: [WALObject]] = [:]
+        // A file that is not packed has the bare name as its key, which is what the listing has to begin before.
+        let before = ObjectKey(prefix + first.text.dropLast())
+        for try await info in store.listAll(prefix: prefix, after: before) {
+            guard let object = object(info) else { continue }
+            // Between a segment's name and its key with a suffix come the keys of what is partial.
+            if object.name > last, !object.name.text.hasPrefix(last.text) { break }
+            if wanted.contains(object.name) { found[object.name, default: []].append(object) }
+        }
+        return found
+    }
+
     /// The beginnings of a segment that lie there; the last goes furthest.
     func unfinished(of segment: WALFileName) async throws(ObjectStoreError) -> [WALObject] {
         var found: [WALObject] = []

@@ -38,7 +38,11 @@ public struct WALArchiveWriter: Sendable {
             try await compare(file, sizeBytes, with: present)
             return .alreadyThere
         }
-        return try await store(file, sizeBytes, as: name)
+        let outcome = try await store(file, sizeBytes, as: name)
+        guard outcome == .stored else { return outcome }
+        // Another may have put it with another packing in the meantime: at least one of the two sees the other's.
+        try await compare(file, sizeBytes, with: others(try await reader.objects(named: name), than: name))
+        return .stored
     }
 
     private func store(_ file: LocalFile, _ sizeBytes: Int, as name: WALFileName) async throws -> PushOutcome {
@@ -53,52 +57,100 @@ public struct WALArchiveWriter: Sendable {
             try await compare(file, sizeBytes, with: [object])
             return .alreadyThere
         }
-        // Another may have put it with another packing in the meantime: at least one of the two sees the other's.
-        let others = try await reader.objects(named: name).filter { $0.key != key }
-        try await compare(file, sizeBytes, with: others)
         return .stored
+    }
+
+    /// What lies there under a name beside what this writer put.
+    private func others(_ objects: [WALObject], than name: WALFileName) -> [WALObject] {
+        let own = reader.key(name, compression.codec)
+        return objects.filter { $0.key != own }
     }
 
     /// Pushes files in their order, up to `parallel` at the same time. One that fails stops no other, but for a conflict:
     /// what follows it here is another history, and does not belong behind what is archived. So all that is archived
     /// already is compared first, and no file behind a conflict is stored.
     ///
-    /// - Parameter each: Hears of every file as it ends.
+    /// What is archived is asked for once before and once behind, and not for each file: a few requests of a millisecond
+    /// or, far away, of fifty, are as much as the file itself.
+    ///
+    /// - Parameter each: Hears of every file: of those that fail, and those that are there, as they end; of those that
+    ///   were stored, when all are.
     public func offload(
         _ files: [LocalWAL], parallel: Int, each: (LocalWAL, Result<PushOutcome, any Error>) async -> Void
     ) async {
-        var missing: [Int] = []
+        let present: [WALFileName: [WALObject]]
+        do { present = try await reader.objects(named: files.map(\.name)) } catch {
+            for file in files { await each(file, .failure(error)) }
+            return
+        }
         var conflict: (index: Int, error: any Error)?
         func note(_ index: Int, _ error: any Error) {
             guard case WALArchiveError.conflict = error, index < conflict?.index ?? .max else { return }
             conflict = (index, error)
         }
-        let comparing: @Sendable (Int) async -> Ended = { await compareArchived($0, files[$0]) }
-        await perform(files.indices.map(\.self), parallel, comparing) { ended in
-            switch ended.result {
-            case .success(nil): missing.append(ended.index)
-            case .success(let outcome?): await each(files[ended.index], .success(outcome))
-            case .failure(let error):
-                note(ended.index, error)
-                await each(files[ended.index], .failure(error))
+        let comparing: @Sendable (Int) async -> Ended = { index in
+            await attempt(index, files[index]) { file, sizeBytes in
+                try await compare(file, sizeBytes, with: present[files[index].name] ?? [])
+                return .alreadyThere
             }
+        }
+        await perform(files.indices.filter { present[files[$0].name] != nil }, parallel, comparing) { ended in
+            if case .failure(let error) = ended.result { note(ended.index, error) }
+            await each(files[ended.index], ended.result)
             return .max
         }
-        missing.sort()
-        let storing: @Sendable (Int) async -> Ended = { await store($0, files[$0]) }
+        let missing = files.indices.filter { present[files[$0].name] == nil }
+        let storing: @Sendable (Int) async -> Ended = { index in
+            await attempt(index, files[index]) { try await store($0, $1, as: files[index].name) }
+        }
+        var stored: [Int] = []
         let begun = await perform(missing.filter { $0 < conflict?.index ?? .max }, parallel, storing) { ended in
-            if case .failure(let error) = ended.result { note(ended.index, error) }
-            await each(files[ended.index], ended.result.map { $0 ?? .stored })
+            switch ended.result {
+            case .success(.stored): stored.append(ended.index)
+            case .success(.alreadyThere): await each(files[ended.index], ended.result)
+            case .failure(let error):
+                note(ended.index, error)
+                await each(files[ended.index], ended.result)
+            }
             return conflict?.index ?? .max
         }
+        await confirm(stored.sorted(), of: files, parallel, each)
         guard let conflict else { return }
         for index in missing where !begun.contains(index) { await each(files[index], .failure(conflict.error)) }
     }
 
-    /// What became of a file; `.success(nil)`: the archive does not have it.
+    /// Another may have put some of what was stored with another packing in the meantime: at least one of the two sees
+    /// the other's.
+    private func confirm(
+        _ stored: [Int], of files: [LocalWAL], _ parallel: Int,
+        _ each: (LocalWAL, Result<PushOutcome, any Error>) async -> Void
+    ) async {
+        guard !stored.isEmpty else { return }
+        let present: [WALFileName: [WALObject]]
+        do { present = try await reader.objects(named: stored.map { files[$0].name }) } catch {
+            for index in stored { await each(files[index], .failure(error)) }
+            return
+        }
+        let others = present.compactMapValues { objects in
+            let found = objects.first.map { self.others(objects, than: $0.name) } ?? []
+            return found.isEmpty ? nil : found
+        }
+        for index in stored where others[files[index].name] == nil { await each(files[index], .success(.stored)) }
+        let comparing: @Sendable (Int) async -> Ended = { index in
+            await attempt(index, files[index]) { file, sizeBytes in
+                try await compare(file, sizeBytes, with: others[files[index].name] ?? [])
+                return .stored
+            }
+        }
+        await perform(stored.filter { others[files[$0].name] != nil }, parallel, comparing) { ended in
+            await each(files[ended.index], ended.result)
+            return .max
+        }
+    }
+
     private struct Ended: Sendable {
         let index: Int
-        let result: Result<PushOutcome?, any Error>
+        let result: Result<PushOutcome, any Error>
     }
 
     /// - Parameter each: Hears of every one as it ends, and gives the index from which on none is to be begun.
@@ -124,19 +176,12 @@ public struct WALArchiveWriter: Sendable {
         return begun
     }
 
-    private func compareArchived(_ index: Int, _ local: LocalWAL) async -> Ended {
+    private func attempt(
+        _ index: Int, _ local: LocalWAL, _ work: (LocalFile, Int) async throws -> PushOutcome
+    ) async -> Ended {
         do {
             let (file, sizeBytes) = try await open(local.path, local.name)
-            let present = try await reader.objects(named: local.name)
-            try await compare(file, sizeBytes, with: present)
-            return Ended(index: index, result: .success(present.isEmpty ? nil : .alreadyThere))
-        } catch { return Ended(index: index, result: .failure(error)) }
-    }
-
-    private func store(_ index: Int, _ local: LocalWAL) async -> Ended {
-        do {
-            let (file, sizeBytes) = try await open(local.path, local.name)
-            return Ended(index: index, result: .success(try await store(file, sizeBytes, as: local.name)))
+            return Ended(index: index, result: .success(try await work(file, sizeBytes)))
         } catch { return Ended(index: index, result: .failure(error)) }
     }
 

@@ -87,8 +87,9 @@ struct FileObjectStoreTests {
         #expect(try await store.get("a/b") == [1])
     }
 
-    @Test("deleting leaves no empty directories, and not without the root")
+    @Test("deleting leaves no empty directories, and the root if it was there before")
     func emptyParents() async throws {
+        try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
         let store = store()
         try await store.put("a/b/c/d", .bytes([1]), mode: .overwrite)
         try await store.put("a/other", .bytes([1]), mode: .overwrite)
@@ -97,6 +98,20 @@ struct FileObjectStoreTests {
         try await store.delete(["a/other"])
         #expect(try FileManager.default.subpathsOfDirectory(atPath: root) == [])
         #expect(FileManager.default.fileExists(atPath: root))
+    }
+
+    @Test("a storage that was only tried out leaves no directory, and may be written to again")
+    func emptyRoot() async throws {
+        try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+        let store = FileObjectStore(root: root + "/made/here")
+        for _ in 0..<2 {
+            try await store.put("a/b", .bytes([1]), mode: .createOnly)
+            try await store.put("c", .bytes([1]), mode: .createOnly)
+            try await store.delete(["c"])
+            #expect(FileManager.default.fileExists(atPath: root + "/made/here/a/b"))
+            try await store.delete(["a/b"])
+            #expect(try FileManager.default.subpathsOfDirectory(atPath: root) == [])
+        }
     }
 
     @Test("what a killed writer left goes when it is a day old, and is never listed")

@@ -167,6 +167,66 @@ struct ArchiveTests {
         #expect(results.count == 10 && results.filter { !$0.value }.map(\.key) == ["00000001000000000000000A"])
     }
 
+    @Test("offload asks once before and once behind what the archive has, and puts each file once")
+    func offloadRequests() async throws {
+        let wal = try SampleWAL()
+        let store = FaultInjectingStore(MemoryObjectStore())
+        func text(_ number: Int) -> String { String(format: "0000000100000000000000%02X", number) }
+        // One that is partial lies between a segment's name and its key.
+        for key in [text(18) + ".partial.zst", text(19) + ".00000028.backup.zst"] {
+            try await store.put(ObjectKey("wal_005/" + key), .bytes([0]), mode: .createOnly)
+        }
+        let archive = writer(store)
+        for number in [1, 18, 19] {
+            _ = try await archive.push(wal.segment(text(number), seed: 1), as: name(text(number)))
+        }
+        let before = store.operationCount
+        let files = try (1...19).map { LocalWAL(path: try wal.segment(text($0), seed: 1), name: name(text($0))) }
+        var outcomes: [WALArchiveWriter.PushOutcome] = []
+        await archive.offload(files, parallel: 3) { _, result in if let one = try? result.get() { outcomes.append(one) }
+        }
+        #expect(outcomes.count == 19 && outcomes.filter { $0 == .alreadyThere }.count == 3)
+        let operations = Dictionary(grouping: store.records[before...], by: \.operation).mapValues(\.count)
+        #expect(operations[.put] == 16 && operations[.list] == 2 && operations[.head] == nil)
+    }
+
+    @Test("two that pack differently and offload different contents at once are never both content")
+    func mixedOffload() async throws {
+        let wal = try SampleWAL()
+        let text = "000000010000000000000002"
+        let paths = try (0..<2).map { try wal.write(SampleWAL.content(text, seed: UInt64($0)), "copy\($0)") }
+        for _ in 0..<20 {
+            let store = MemoryObjectStore()
+            @Sendable func offload(_ compression: WALCompression, _ path: String) async -> Bool {
+                var isStored = false
+                let file = LocalWAL(path: path, name: name(text))
+                await writer(store, compression).offload([file], parallel: 1) { _, result in
+                    if case .success = result { isStored = true }
+                }
+                return isStored
+            }
+            async let one = offload(.lz4, paths[0])
+            async let two = offload(.zstd(level: 1), paths[1])
+            let outcomes = await [one, two]
+            #expect(outcomes.contains(false))
+        }
+    }
+
+    @Test("offload fails each file where the archive cannot be asked, before and behind")
+    func offloadUnasked() async throws {
+        let wal = try SampleWAL()
+        for nth in 1...2 {
+            let store = FaultInjectingStore(
+                MemoryObjectStore(), faults: [.init(.refused(.unavailable), .list, nth: nth)])
+            let file = LocalWAL(path: try wal.segment(first), name: name(first))
+            var outcomes: [Bool] = []
+            await writer(store).offload([file], parallel: 1) { _, result in
+                outcomes.append((try? result.get()) != nil)
+            }
+            #expect(outcomes == [false])
+        }
+    }
+
     @Test("what follows a file that differs from what is archived is not stored behind it", arguments: [1, 4])
     func offloadOfAnotherHistory(parallel: Int) async throws {
         let wal = try SampleWAL()

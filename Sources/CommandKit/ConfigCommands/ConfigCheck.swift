@@ -6,11 +6,11 @@ public struct ConfigCheck<Program: ConfiguredProgram>: AsyncParsableCommand {
         CommandConfiguration(
             commandName: "check", abstract: "Find out whether what is configured or given works.",
             discussion: """
-                Reads the configuration, finds the credentials of each storage, and proves each storage with a small
-                object that it writes, reads, lists and deletes. Where WAL comes from a primary, looks at its settings
+                Reads the configuration, finds the credentials of each storage, and proves each storage with a small \
+                object that it writes, reads, lists and deletes. Where WAL comes from a primary, looks at its settings \
                 too. Prints a line a fact and a verdict a storage.
 
-                Exits with 78 when the configuration is at fault, with 77 when credentials are missing or refused, with
+                Exits with 78 when the configuration is at fault, with 77 when credentials are missing or refused, with \
                 69 when a storage cannot be reached.
                 """)
     }

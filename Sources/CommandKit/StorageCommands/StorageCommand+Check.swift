@@ -5,7 +5,7 @@ extension StorageCommand {
         static let configuration = CommandConfiguration(
             commandName: "check", abstract: "Find out whether a storage works, and why not.",
             discussion: """
-                Finds the credentials, writes a small object, makes sure that it is not overwritten, reads a part of it,
+                Finds the credentials, writes a small object, makes sure that it is not overwritten, reads a part of it, \
                 lists it, compares clocks and removes it. Exits as `zenith config check` does.
                 """)
 

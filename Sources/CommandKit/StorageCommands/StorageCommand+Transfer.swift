@@ -57,7 +57,7 @@ extension StorageCommand {
         static let configuration = CommandConfiguration(
             commandName: "get", abstract: "Copy an object to a file, or a folder to a directory.",
             discussion: """
-                TARGET is a file, a directory (then the file gets the object's name), or - for standard output. With
+                TARGET is a file, a directory (then the file gets the object's name), or - for standard output. With \
                 --recursive it is the directory that the folder's content goes into.
 
                   zenith storage get s3://backups/main/zenith.json .
@@ -112,7 +112,7 @@ extension StorageCommand {
         static let configuration = CommandConfiguration(
             commandName: "put", abstract: "Copy a file to an object, or a directory to a folder.",
             discussion: """
-                SOURCE is a file, or - for standard input. A STORAGE that ends in a slash is a folder: the object gets
+                SOURCE is a file, or - for standard input. A STORAGE that ends in a slash is a folder: the object gets \
                 the file's name there. With --recursive SOURCE is a directory, whose content goes into the folder.
 
                   zenith storage put s3://backups/notes.txt ./notes.txt

@@ -7,7 +7,7 @@ public struct StorageCommand: AsyncParsableCommand {
     public static let configuration = CommandConfiguration(
         commandName: "storage", abstract: "List, read, write, remove and check what lies in a storage.",
         discussion: """
-            STORAGE is any location: s3://bucket/prefix, gs://, azure://, swift://, oss://, ssh://host/path,
+            STORAGE is any location: s3://bucket/prefix, gs://, azure://, swift://, oss://, ssh://host/path, \
             file:///path, ./path, or the name of a variable such as S3_PREFIX. Credentials come from the environment.
 
               zenith storage ls s3://backups/main --recursive

@@ -3,7 +3,7 @@ import Synchronization
 import SystemPackage
 
 extension FileObjectStore {
-    /// Removes the files, then the directories that this leaves empty, up to the root but not the root itself.
+    /// Removes the files, then the directories that this leaves empty; the root, too, if this store made it.
     public func delete(_ keys: [ObjectKey]) async throws(ObjectStoreError) {
         var places: [FileKey] = []
         for key in keys {
@@ -62,6 +62,7 @@ extension FileObjectStore {
                 else { return }
             }
         }
+        if tree.removeMadeRoot() { preparedDirectories.withLock { $0.removeAll() } }
     }
 
     /// The first time that this store writes to a directory: makes the way to it durable, and clears it of abandoned

@@ -1,9 +1,10 @@
 import CFileSystem
 import Glibc
+import Synchronization
 import SystemPackage
 
 /// The directory that holds a storage, and the only ways into it: none follows a symlink below the root, or leaves it.
-struct FileTree: Sendable {
+final class FileTree: Sendable {
     /// Backups hold all data of a cluster: the group may read them, others may not. The umask may take more away.
     static let directoryMode: mode_t = 0o750
     static let fileMode: mode_t = 0o640
@@ -18,6 +19,13 @@ struct FileTree: Sendable {
     /// An absolute path. Itself it may be, or lead through, a symlink: that is the administrator's choice.
     let root: String
     let resolvesBeneath: Bool
+    /// The root, and what is above it, as far as they were made here: from the top down.
+    private let madeDirectories = Mutex<[String]>([])
+
+    init(root: String, resolvesBeneath: Bool) {
+        self.root = root
+        self.resolvesBeneath = resolvesBeneath
+    }
 
     func openRoot() throws(Errno) -> Descriptor { try Descriptor.open(root, cfs_o_path | O_DIRECTORY) }
 
@@ -77,12 +85,26 @@ struct FileTree: Sendable {
             path += "/" + name
             do throws(Errno) { directory = try Descriptor.open(path, O_RDONLY | O_DIRECTORY) } catch {
                 switch error {
-                case .noSuchFileOrDirectory: directory = try Self.openOrMake(String(name), in: directory)
+                case .noSuchFileOrDirectory:
+                    directory = try Self.openOrMake(String(name), in: directory)
+                    madeDirectories.withLock { $0.append(path) }
                 // A directory on the way that may be passed but not read is not one that needs to be made.
                 case .permissionDenied: directory = try Descriptor.open(path, cfs_o_path | O_DIRECTORY)
                 default: throw error
                 }
             }
+        }
+    }
+
+    /// Removes the root, and what was made above it, when nothing is there any more: a storage that was only tried out
+    /// leaves no trace. One that was there before stays.
+    ///
+    /// - Returns: Whether the root is gone.
+    func removeMadeRoot() -> Bool {
+        madeDirectories.withLock { made in
+            let count = made.count
+            while let path = made.last, rmdir(path) == 0 || errno == ENOENT { made.removeLast() }
+            return made.count < count
         }
     }
 

@@ -95,13 +95,17 @@ extension S3ObjectStore {
         failure.status == 501 || failure.serviceCode == "NotImplemented"
     }
 
-    /// The most that is sent twice to try the condition out.
+    /// The most that is sent twice at once to try the condition out.
     private static let trialLimit = 1 << 20
+    /// After so many larger ones, each with a look before it, one of them is: many more may follow.
+    private static let looksBeforeTrial = 4
 
     /// Sends what has just been written once more, which changes nothing: a service that takes it ignores the condition.
     private func tryOutCondition(_ operation: S3Operation) async {
-        guard operation.payload.body.count <= Self.trialLimit,
-            conditionalWrites.withLock({ $0 == .unknown })
+        guard conditionalWrites.withLock({ $0 == .unknown }) else { return }
+        guard
+            operation.payload.body.count <= Self.trialLimit
+                || looksBefore.add(1, ordering: .relaxed).newValue.isMultiple(of: Self.looksBeforeTrial)
         else { return }
         let verdict: ConditionalWrites
         do throws(ServiceFailure) {

@@ -19,6 +19,8 @@ public final class S3ObjectStore: ObjectStore {
         case missing
     }
     let conditionalWrites: Mutex<ConditionalWrites>
+    /// How many objects were written with a look before, and were too large to try the condition out at once.
+    let looksBefore = Atomic(0)
     /// Whether the service has shown that it compares a checksum with what arrives.
     let comparesChecksums = Atomic<Bool>(false)
     /// Whether the bucket is known to lock objects, where they are to be locked.
