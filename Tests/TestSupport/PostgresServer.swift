@@ -5,6 +5,7 @@ import Glibc
 final class PostgresServer {
     let port: Int
     private(set) var processID: Int32 = 0
+    private let dataDirectory: String
     private let guardian = Process()
     /// The other end of the guardian's standard input. It closes with this process at the latest.
     private var leash: Int32 = -1
@@ -26,6 +27,7 @@ final class PostgresServer {
         timeout: Duration
     ) throws {
         port = try Self.freePort()
+        self.dataDirectory = dataDirectory
         var ends: [Int32] = [-1, -1]
         // A socket pair, since it can be made closed to all other children from the start.
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
@@ -108,12 +110,14 @@ final class PostgresServer {
         kill(processID, SIGSTOP)
         while isAlive, Self.state(of: processID) != "T" { usleep(1_000) }
         var children = Self.children(of: processID)
+        let shared = SharedMemory(of: [processID] + children, dataDirectory: dataDirectory)
         for child in children { kill(child, SIGKILL) }
         kill(processID, SIGKILL)
         while isAlive || !children.isEmpty {
             usleep(1_000)
             children.removeAll { Self.state(of: $0) == nil || Self.state(of: $0) == "Z" }
         }
+        shared.remove()
         release()
     }
 
@@ -160,5 +164,33 @@ final class PostgresServer {
         }
         guard bound else { throw PostgresTestError("no free port: errno \(errno)") }
         return Int(in_port_t(bigEndian: address.sin_port))
+    }
+}
+
+/// What a server that is killed leaves in the system, until it is started again at the same place.
+private struct SharedMemory {
+    private static let directory = "/dev/shm/"
+    /// The segment that postmasters find each other by; its id is the last word of the 7th line of `postmaster.pid`.
+    private let interlock: Int32?
+    private let files: Set<String>
+
+    init(of processes: [Int32], dataDirectory: String) {
+        let text = (try? String(contentsOfFile: dataDirectory + "/postmaster.pid", encoding: .utf8)) ?? ""
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        interlock = lines.count > 6 ? lines[6].split(separator: " ").last.flatMap { Int32($0) } : nil
+        var files: Set<String> = []
+        for process in processes {
+            let maps = FileManager.default.contents(atPath: "/proc/\(process)/maps") ?? Data()
+            for line in String(decoding: maps, as: UTF8.self).split(separator: "\n") {
+                guard let start = line.range(of: Self.directory)?.lowerBound else { continue }
+                files.insert(String(line[start...]))
+            }
+        }
+        self.files = files
+    }
+
+    func remove() {
+        if let interlock { shmctl(interlock, IPC_RMID, nil) }
+        for file in files { unlink(file) }
     }
 }
