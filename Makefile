@@ -68,7 +68,7 @@ soak-redo:
 	scripts/verify-redo 18 wal_compression=lz4
 
 fuzz:
-	@scripts/setup build
+	@scripts/setup fuzz
 	ZENITH_FUZZ=1 swift build $(FUZZ_FLAGS) --product fuzz
 	@scripts/fuzz
 

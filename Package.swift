@@ -184,5 +184,6 @@ let package = Package(
 if Context.environment["ZENITH_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "fuzz", dependencies: ["WALRedo", "PostgresFormat"], path: "Tests/Fuzz", swiftSettings: strict))
+            name: "fuzz", dependencies: ["WALRedo", "PostgresFormat", "CChecksum", "TestSupport"], path: "Tests/Fuzz",
+            swiftSettings: strict))
 }

@@ -4,6 +4,12 @@ import WALRedo
 
 /// What records of any manager do besides changing pages.
 enum EffectsTarget {
+    static func seed(major: Int, _ record: [UInt8]) -> FuzzSeed {
+        var seed = FuzzSeed(major: major)
+        seed.append(record)
+        return seed
+    }
+
     static func take(_ bytes: UnsafeRawBufferPointer) {
         var input = FuzzInput(bytes)
         let major = input.major()

@@ -15,11 +15,12 @@ func take(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     return 0
 }
 
-/// libFuzzer over what takes bytes from WAL: `FUZZ_TARGET` names what, the arguments are libFuzzer's.
+/// libFuzzer over what takes bytes from WAL: `FUZZ_TARGET` names what, the arguments are libFuzzer's. Or, as
+/// `fuzz seeds DIRECTORY`, what makes seeds for it.
 @main
 struct Fuzz {
     enum Target {
-        case decoder, image, effects
+        case decoder, image, effects, index
         case redo(ResourceManager)
 
         func take(_ bytes: UnsafeRawBufferPointer) {
@@ -27,18 +28,21 @@ struct Fuzz {
             case .decoder: DecoderTarget.take(bytes)
             case .image: ImageTarget.take(bytes)
             case .effects: EffectsTarget.take(bytes)
+            case .index: IndexTarget.take(bytes)
             case .redo(let manager): RedoTarget.take(bytes, manager)
             }
         }
     }
 
+    /// Those that change pages, by the names of their targets.
+    static let managers: [String: ResourceManager] = [
+        "xlog": .xlog, "heap": .heap, "heap2": .heap2, "btree": .btree, "hash": .hash, "gin": .gin, "gist": .gist,
+        "spgist": .spgist, "brin": .brin, "sequence": .sequence, "generic": .generic,
+    ]
+
     static let target: Target = {
-        let targets: [String: Target] = [
-            "decoder": .decoder, "image": .image, "effects": .effects, "xlog": .redo(.xlog), "heap": .redo(.heap),
-            "heap2": .redo(.heap2), "btree": .redo(.btree), "hash": .redo(.hash), "gin": .redo(.gin),
-            "gist": .redo(.gist), "spgist": .redo(.spgist), "brin": .redo(.brin), "sequence": .redo(.sequence),
-            "generic": .redo(.generic),
-        ]
+        let others: [String: Target] = ["decoder": .decoder, "image": .image, "effects": .effects, "index": .index]
+        let targets = managers.mapValues { Target.redo($0) }.merging(others) { $1 }
         guard let name = getenv("FUZZ_TARGET"), let target = targets[String(cString: name)] else {
             print("fuzz: FUZZ_TARGET is one of \(targets.keys.sorted().joined(separator: ", "))")
             exit(64)
@@ -46,7 +50,10 @@ struct Fuzz {
         return target
     }()
 
-    static func main() {
+    static func main() throws {
+        if CommandLine.arguments.count == 3, CommandLine.arguments[1] == "seeds" {
+            return try SeedMaker.run(CommandLine.arguments[2])
+        }
         let words = CommandLine.arguments.map { strdup($0) } + [nil]
         let arguments = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: words.count)
         arguments.initialize(from: words, count: words.count)

@@ -15,6 +15,7 @@ struct FuzzInput {
     }
 
     mutating func number() -> UInt16 { UInt16(byte()) | UInt16(byte()) << 8 }
+    mutating func longNumber() -> UInt32 { UInt32(number()) | UInt32(number()) << 16 }
 
     /// As many as there are, at most.
     mutating func bytes(_ count: Int) -> UnsafeRawBufferPointer {

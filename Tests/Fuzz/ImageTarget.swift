@@ -4,6 +4,22 @@ import WALRedo
 
 /// Images of pages that no server wrote, with and without holes, compressed in all ways.
 enum ImageTarget {
+    static func seed(_ image: WALPageImage) -> FuzzSeed {
+        let compression: UInt8 =
+            switch image.compression {
+            case .none: 0
+            case .pglz: 1
+            case .lz4: 2
+            case .zstd: 3
+            }
+        var seed = FuzzSeed()
+        seed.append(compression << 1 | (image.holeLength > 0 ? 1 : 0))
+        seed.append(UInt16(image.holeOffset))
+        seed.append(UInt16(image.holeLength))
+        seed.append(image.bytes)
+        return seed
+    }
+
     static func take(_ bytes: UnsafeRawBufferPointer) {
         var input = FuzzInput(bytes)
         let flags = input.byte()

@@ -4,6 +4,24 @@ import WALRedo
 
 /// Any record of a manager for any pages.
 enum RedoTarget {
+    /// - Parameter page: As it was before the record: what lies in the middle of it, unused, is left out.
+    static func seed(major: Int, _ record: [UInt8], _ page: UnsafeRawBufferPointer) -> FuzzSeed {
+        var seed = FuzzSeed(major: major)
+        seed.append(UInt8(0))  // hints are logged
+        let (lower, upper) = (
+            page.loadUnaligned(fromByteOffset: 12, as: UInt16.self),
+            page.loadUnaligned(fromByteOffset: 14, as: UInt16.self)
+        )
+        let hasHole = lower < upper && Int(upper) <= Page.size
+        let parts = hasHole ? [page[..<Int(lower)], page[Int(upper)...]] : [page[...], page[..<0]]
+        for part in parts {
+            seed.append(UInt16(part.count))
+            seed.append(part)
+        }
+        seed.append(record)
+        return seed
+    }
+
     static func take(_ bytes: UnsafeRawBufferPointer, _ manager: ResourceManager) {
         var input = FuzzInput(bytes)
         let major = input.major()
