@@ -71,23 +71,27 @@ public enum FreeSpaceMap {
     private static let upperCount = Page.size / 2 - 1
     static let slotsPerPage = nodeCount - upperCount
 
+    /// The lowest level has the heap's blocks; one page is the highest.
+    private static let levelCount = 3
+    static let highestLevel = levelCount - 1
+
     static func slot(_ heapBlock: UInt32) -> Int { Int(heapBlock) % slotsPerPage }
 
-    /// The page with the byte of a heap's block. Each of its three levels has a page in front of those below it.
-    static func block(_ heapBlock: UInt32) -> UInt32 {
-        var leaf = Int(heapBlock) / slotsPerPage
+    /// The page with the byte of a heap's block.
+    public static func block(_ heapBlock: UInt32) -> UInt32 { block(level: 0, number: Int(heapBlock) / slotsPerPage) }
+
+    /// A level's page, counted from 0. Each page that has others below it lies in front of them.
+    ///
+    /// - Precondition: The number of a page below the highest one of the map.
+    private static func block(level: Int, number: Int) -> UInt32 {
+        var leaf = number
+        for _ in 0..<level { leaf *= slotsPerPage }
         var pages = 0
-        for _ in 0..<3 {
+        for _ in 0..<levelCount {
             pages += leaf + 1
             leaf /= slotsPerPage
         }
-        return UInt32(pages - 1)
-    }
-
-    /// Whether a page has others below it: the first, and each that is in front of as many as it has slots.
-    public static func isUpper(_ block: UInt32) -> Bool {
-        guard block > 0 else { return true }
-        return (Int(block) - 1) % (slotsPerPage + 1) == 0
+        return UInt32(pages - level - 1)
     }
 
     /// How many of its pages so many blocks of the heap need.
@@ -121,12 +125,48 @@ public enum FreeSpaceMap {
         for index in (0..<upperCount).reversed() { page.store(largest(page, below: index), nodes + index) }
     }
 
-    /// Clears what the page that is the last now says of blocks that are no more. The levels above are left to the server.
+    /// Clears what the page that is the last now says of blocks that are no more. `summarize` tells the levels above.
     public static func truncate(_ page: RedoPage, heapBlocks: UInt32) {
         let start = upperCount + slot(heapBlocks)
         guard slot(heapBlocks) > 0, (start..<nodeCount).contains(where: { node(page, $0) != 0 }) else { return }
         memset(page.bytes + nodes + start, 0, nodeCount - start)
         rebuild(page)
+    }
+
+    /// Makes the upper levels say again what is below them, from a heap's block on.
+    ///
+    /// Source: PostgreSQL's `src/backend/storage/freespace/freespace.c`, `FreeSpaceMapVacuumRange`.
+    ///
+    /// - Parameter page: Gives one of the map's pages; nil behind its end.
+    public static func summarize(from heapBlock: UInt32, _ page: (UInt32) throws -> RedoPage?) rethrows {
+        var slots: [(number: Int, slot: Int)] = []
+        var number = Int(heapBlock)
+        for _ in 0..<levelCount {
+            slots.append((number / slotsPerPage, number % slotsPerPage))
+            number /= slotsPerPage
+        }
+        _ = try summarize(highestLevel, 0, slots, page)
+    }
+
+    /// - Parameter slots: Of each level, where to begin.
+    /// - Returns: The most that a page has; nil where it is not there.
+    private static func summarize(
+        _ level: Int, _ number: Int, _ slots: [(number: Int, slot: Int)], _ page: (UInt32) throws -> RedoPage?
+    ) rethrows -> UInt8? {
+        guard let own = try page(block(level: level, number: number)) else { return nil }
+        guard level > 0 else { return node(own, 0) }
+        var isOver = false
+        for slot in (slots[level].number == number ? slots[level].slot : 0)..<slotsPerPage {
+            var value: UInt8 = 0
+            if !isOver {
+                let below = try summarize(level - 1, number * slotsPerPage + slot, slots, page)
+                (isOver, value) = (below == nil, below ?? 0)
+            }
+            guard node(own, upperCount + slot) != value else { continue }
+            if own.page.isNew { own.initialize(specialSize: 0) }
+            set(own, slot, value)
+        }
+        return node(own, 0)
     }
 
     /// Where the server looks first: no part of what the map says.

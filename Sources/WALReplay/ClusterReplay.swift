@@ -155,9 +155,18 @@ public final class ClusterReplay {
             }
         }
         if forks.contains(.freeSpaceMap) {
-            try truncateMap(relation.fork(.freeSpaceMap), FreeSpaceMap.blocks(heapBlocks: blocks)) {
-                FreeSpaceMap.truncate($0, heapBlocks: blocks)
-            }
+            try truncateFreeSpaceMap(relation.fork(.freeSpaceMap), heapBlocks: blocks)
+        }
+    }
+
+    private func truncateFreeSpaceMap(_ map: RelationFork, heapBlocks: UInt32) throws {
+        // One that ends before that stays as it is, its upper levels too.
+        guard let count = try pages.blockCount(map), FreeSpaceMap.block(heapBlocks) < count else { return }
+        try truncateMap(map, FreeSpaceMap.blocks(heapBlocks: heapBlocks)) {
+            FreeSpaceMap.truncate($0, heapBlocks: heapBlocks)
+        }
+        try FreeSpaceMap.summarize(from: heapBlocks) {
+            try pages.existing(PageKey(fork: map, block: $0), for: .storage).map { RedoPage($0) }
         }
     }
 

@@ -28,8 +28,8 @@ extension ClusterReplay {
     /// the masks of the resource managers that changed them last, transaction state, relation maps and prepared
     /// transactions.
     ///
-    /// Relations that are not logged are left out, which recovery resets, and the upper levels of free space maps. So are
-    /// all of those where hints are logged: recovery does not write what it notes there then.
+    /// Relations that are not logged are left out, which recovery resets. So are free space maps where hints are
+    /// logged: recovery does not write all of what it notes there then.
     ///
     /// - Parameter there: A server was shut down there, and has written everything.
     /// - Throws: `Errno`.
@@ -73,7 +73,6 @@ extension ClusterReplay {
                 if fork.fork == .main || fork.fork == .initialization {
                     differences = check.differences(here, other, manager, block: block)
                 } else {
-                    if fork.fork == .freeSpaceMap, FreeSpaceMap.isUpper(block) { continue }
                     for page in [here, other] { maskMap(fork.fork, RedoPage(page)) }
                     differences = check.differences(here, other, nil, block: block)
                 }
