@@ -22,7 +22,8 @@ struct WALVerifyCommand: AsyncParsableCommand {
 
             Each record is redone. Where the server wrote with wal_consistency_checking, records carry the pages as they
             have to be afterwards, and each is compared with what came out, but for what PostgreSQL does not log either.
-            Exits with 65 where a page differs, a record cannot be redone, or WAL is damaged.
+            What a shutdown's checkpoint says of numbers that were given out is compared with the records before it.
+            Exits with 65 where a page or a checkpoint differs, a record cannot be redone, or WAL is damaged.
 
             Examples:
               zenith wal verify /srv/base /srv/wal
@@ -62,7 +63,7 @@ struct WALVerifyCommand: AsyncParsableCommand {
         try stop?.report()
         guard report.isSound else {
             throw CommandFailure(
-                .badData, "redo of the WAL in \(path) over \(self.base) gave other pages than the server's",
+                .badData, "redo of the WAL in \(path) over \(self.base) gave something else than the server had",
                 hint: "the first are listed above; pg_waldump shows the records at their LSNs")
         }
     }
@@ -178,18 +179,21 @@ struct WALVerificationReport: Encodable {
     let startLSN: String
     let endLSN: String?
     let records: Int
+    /// Of shutdowns, compared with the records before.
+    let checkpoints: Int
     let rows: [Row]
     let types: [String: Int]
     let faults: [Fault]
     var isSound: Bool { faults.isEmpty }
     private let lines: [String]
 
-    private enum CodingKeys: String, CodingKey { case startLSN, endLSN, records, rows, types, faults }
+    private enum CodingKeys: String, CodingKey { case startLSN, endLSN, records, checkpoints, rows, types, faults }
 
     init(_ report: ReplayReport, major: Int, start: LSN, stop: WALWalk.Stop?) {
         startLSN = "\(start)"
         endLSN = stop?.lsn?.description
         records = report.records
+        checkpoints = report.checkpoints
         rows = report.counts.sorted { $0.key.rawValue < $1.key.rawValue }.map { manager, count in
             Row(
                 rmgr: manager.description, redone: count.redone, compared: count.compared, absent: count.unknown,

@@ -18,7 +18,9 @@ struct CommitTimestampRedo {
         switch record.operation {
         case Operation.zeroPage:
             effects.append(.slru(SLRUChange(kind: .commitTimestamps, page: page, content: .zeroed)))
-        case Operation.truncate: effects.append(.slruTruncated(.commitTimestamps, before: page))
+        case Operation.truncate:
+            effects.append(.oldestCommitTimestamp(try main.read(UInt32.self)))
+            effects.append(.slruTruncated(.commitTimestamps, before: page))
         default: throw unknownOperation(record)
         }
     }

@@ -40,7 +40,11 @@ public enum RecordEffect {
     /// In microseconds since 2000: what a recovery target by time is compared with.
     case transactionEnded(UInt32, time: Int64, commits: Bool)
     case oldestMultixact(UInt32, database: UInt32)
+    /// The status of older ones is gone. It is not the control file's oldest transaction, which checkpoints alone tell.
     case oldestXid(UInt32, database: UInt32)
+    /// Where commit timestamps are tracked: the newest transaction that has one, and the oldest that may.
+    case newestCommitTimestamp(UInt32)
+    case oldestCommitTimestamp(UInt32)
 
     // MARK: The control file, and recovery
 
@@ -120,6 +124,17 @@ public struct WALParameters: Hashable, Sendable {
     public let walLevel: Int32
     public let logsHints: Bool
     public let tracksCommitTimestamps: Bool
+}
+
+extension WALParameters {
+    /// As they are kept there.
+    public init(_ control: ControlFile) {
+        self.init(
+            maxConnections: control.maxConnections, maxWorkerProcesses: control.maxWorkerProcesses,
+            maxWALSenders: control.maxWALSenders, maxPreparedTransactions: control.maxPreparedTransactions,
+            maxLocksPerTransaction: control.maxLocksPerTransaction, walLevel: Int32(control.walLevel.rawValue),
+            logsHints: control.walLogHints, tracksCommitTimestamps: control.trackCommitTimestamp)
+    }
 }
 
 /// What logical decoding has to know of a catalog that was rewritten.

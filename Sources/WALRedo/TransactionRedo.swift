@@ -86,11 +86,12 @@ struct TransactionRedo {
     private func setTimestamps(
         _ transactions: TransactionList, _ time: Int64, commits: Bool, _ effects: inout [RecordEffect]
     ) {
-        guard commits, transactions.top != 0 else { return }
+        guard commits, transactions.top != 0, let newest = transactions.last else { return }
         for page in transactions.pages(SLRUChange.timestampPage) {
             let content = SLRUChange.Content.timestamp(transactions, time: time, origin: record.origin ?? 0)
             effects.append(.slru(SLRUChange(kind: .commitTimestamps, page: page, content: content)))
         }
+        effects.append(.newestCommitTimestamp(newest))
     }
 
     private func appendDrops(_ relations: UnsafeRawBufferPointer, _ effects: inout [RecordEffect]) {
@@ -111,11 +112,27 @@ struct TransactionRedo {
         return try main.read(count * size)
     }
 
-    private static let preparedXid = 8
+    /// Source: PostgreSQL's `src/include/access/xact.h`, `xl_xact_prepare`. 15 has two counts more.
+    private enum Prepared {
+        static let xid = 8
+        static let subtransactionCount = 28
+        static func globalIDLength(_ major: Int) -> Int { major >= 15 ? 54 : 46 }
+        static func size(_ major: Int) -> Int { major >= 15 ? 72 : 64 }
+        /// The global identifier and what follows are aligned, each for itself.
+        static func aligned(_ length: UInt16) -> Int { (Int(length) + 7) & ~7 }
+    }
 
+    /// What it has below it may have written nothing else, and yet has numbers that must not be given out again.
     private func prepare(_ effects: inout [RecordEffect]) throws(RedoFault) {
-        let xid = try RecordData(record.mainData).load(Self.preparedXid, UInt32.self)
+        var main = RecordData(record.mainData)
+        let xid = try main.load(Prepared.xid, UInt32.self)
+        let count = Int(try main.load(Prepared.subtransactionCount, Int32.self))
+        let length = try main.load(Prepared.globalIDLength(major), UInt16.self)
+        _ = try main.read(Prepared.size(major) + Prepared.aligned(length))
+        guard count >= 0, count <= main.count / 4 else { throw RedoFault("it has \(count) subtransactions") }
         effects.append(.xidUsed(xid))
+        let list = TransactionList(top: xid, subtransactions: try main.read(count * 4))
+        for xid in list.dropFirst() { effects.append(.xidUsed(xid)) }
         effects.append(.transactionPrepared(xid, state: record.mainData))
     }
 

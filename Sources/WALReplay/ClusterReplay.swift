@@ -14,6 +14,8 @@ public final class ClusterReplay {
     private var found: [RecordEffect] = []
     private var check = PageCheck()
     private var tracksCommitTimestamps: Bool
+    /// What the control file has to say, and what a server that goes on from here begins with; nil without a base.
+    public private(set) var control: ControlValues?
     /// Content of `pg_filenode.map` that was replaced.
     private(set) var relationMaps: [DatabaseDirectory: [UInt8]] = [:]
     /// What the files in `pg_twophase` have, by transaction.
@@ -32,12 +34,12 @@ public final class ClusterReplay {
         hasBase = base != nil
         pages = try ClusterPages(base: base, scratch: scratch)
         logs = try ClusterLogs(base: base, scratch: scratch)
-        let control = base?.control
+        control = base.map { ControlValues($0.control) }
         redo = PageRedo(
             major: major,
-            logsHints: logsHints ?? (control.map { $0.dataChecksumVersion != 0 || $0.walLogHints } ?? true))
+            logsHints: logsHints ?? (base?.control).map { $0.dataChecksumVersion != 0 || $0.walLogHints } ?? true)
         effects = RecordEffects(major: major)
-        tracksCommitTimestamps = control?.trackCommitTimestamp ?? false
+        tracksCommitTimestamps = base?.control.trackCommitTimestamp ?? false
     }
 
     /// Redoes the next record.
@@ -53,7 +55,21 @@ public final class ClusterReplay {
             report.note(ReplayFault(record, major: major, page: nil, reason: fault.reason))
         }
         for index in record.blocks.indices { try redoBlock(record, index) }
-        for effect in found { try apply(effect) }
+        for effect in found {
+            if case .checkpoint(let checkpoint, isShutdown: true) = effect { compare(with: checkpoint, record) }
+            control?.apply(effect, of: record)
+            try apply(effect)
+        }
+        control?.end = record.endLSN
+    }
+
+    /// A server that shuts down says what it has given out.
+    private func compare(with checkpoint: CheckpointCopy, _ record: WALRecord) {
+        guard let control else { return }
+        report.checkpoints += 1
+        for reason in control.contradictions(of: checkpoint) {
+            report.note(ReplayFault(record, major: major, page: nil, reason: reason))
+        }
     }
 
     /// What WAL ends with: pages that records changed though they are not there are faults.
@@ -137,9 +153,10 @@ public final class ClusterReplay {
         case .parametersChanged(let parameters):
             if tracksCommitTimestamps, !parameters.tracksCommitTimestamps { try logs.removeAll(.commitTimestamps) }
             tracksCommitTimestamps = parameters.tracksCommitTimestamps
-        case .xidUsed, .multixactUsed, .transactionEnded, .oldestMultixact, .oldestXid, .checkpoint, .nextOID,
-            .fullPageWritesChanged, .recoveryEnded, .backupEnded, .restorePoint, .recordAborted, .originAdvanced,
-            .originDropped, .logicalMappingWritten, .tablespaceCreated, .tablespaceDropped:
+        case .xidUsed, .multixactUsed, .transactionEnded, .oldestMultixact, .oldestXid, .newestCommitTimestamp,
+            .oldestCommitTimestamp, .checkpoint, .nextOID, .fullPageWritesChanged, .recoveryEnded, .backupEnded,
+            .restorePoint, .recordAborted, .originAdvanced, .originDropped, .logicalMappingWritten, .tablespaceCreated,
+            .tablespaceDropped:
             break  // nothing of it is in pages
         }
     }

@@ -12,6 +12,8 @@ extension ClusterReplay {
         public internal(set) var logPages = 0
         public internal(set) var relationMaps = 0
         public internal(set) var preparedTransactions = 0
+        /// Fields of the control file.
+        public internal(set) var controlFields = 0
         /// The first ones.
         public internal(set) var faults: [ReplayFault] = []
         static let shownFaults = 20
@@ -24,9 +26,9 @@ extension ClusterReplay {
         }
     }
 
-    /// Compares everything with what PostgreSQL's own recovery made of the same base and WAL: all pages, of relations under
-    /// the masks of the resource managers that changed them last, transaction state, relation maps and prepared
-    /// transactions.
+    /// Compares everything with what PostgreSQL's own recovery made of the same base and WAL: all pages, of relations
+    /// under the masks of the resource managers that changed them last, transaction state, relation maps, prepared
+    /// transactions and the control file.
     ///
     /// Relations that are not logged are left out, which recovery resets. So are free space maps where hints are
     /// logged: recovery does not write all of what it notes there then.
@@ -51,6 +53,10 @@ extension ClusterReplay {
         }
         try compareRelationMaps(with: there, &comparison)
         try comparePrepared(with: there, &comparison)
+        if let (compared, differences) = control?.differences(from: there.control) {
+            comparison.controlFields = compared
+            for difference in differences { comparison.note(nil, "\(there.path)/global/pg_control: \(difference)") }
+        }
         return comparison
     }
 

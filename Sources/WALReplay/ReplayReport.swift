@@ -18,6 +18,8 @@ public struct ReplayReport: Sendable {
     }
 
     public internal(set) var records = 0
+    /// Of shutdowns: each was compared with what records before it say that was given out.
+    public internal(set) var checkpoints = 0
     public private(set) var counts: [ResourceManager: Count] = [:]
     /// Pages that were compared, by the records' operations.
     public private(set) var compared: [ResourceManager: [UInt8: Int]] = [:]

@@ -38,6 +38,7 @@ struct WALVerifyTests {
         let rows = try #require(whole["rows"] as? [[String: Any]])
         let heap = try #require(rows.first { $0["rmgr"] as? String == "Heap" })
         #expect(heap["compared"] as? Int ?? 0 > 5000 && heap["mismatched"] as? Int == 0, "\(heap)")
+        #expect(whole["checkpoints"] as? Int == 2)  // that of initdb, which the base begins with, and the last one
         let types = try #require(whole["types"] as? [String: Int])
         #expect(types["Heap/INSERT"] ?? 0 > 1000 && types["Btree/INSERT_LEAF"] ?? 0 > 1000, "\(types)")
 

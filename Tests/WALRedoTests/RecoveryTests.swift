@@ -39,6 +39,6 @@ struct RecoveryTests {
         let found = try replay.compare(with: try RedoWorkshop.recover(cluster, to: end))
         #expect(found.faults.isEmpty, "\(found.faults.map(\.description).joined(separator: "\n"))")
         #expect(found.changedPages > 1000 && found.pages > 3000 && found.logPages > 3, "\(found)")
-        #expect(found.relationMaps > 1 && found.preparedTransactions == 1, "\(found)")
+        #expect(found.relationMaps > 1 && found.preparedTransactions == 1 && found.controlFields == 28, "\(found)")
     }
 }

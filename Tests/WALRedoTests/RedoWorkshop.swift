@@ -13,7 +13,7 @@ enum RedoWorkshop {
     static func replay(_ cluster: PostgresCluster, to end: LSN? = nil) throws -> ClusterReplay {
         let base = try BaseDirectory(FilePath(baseDirectory(cluster)))
         let replay = try ClusterReplay(
-            base: base, major: cluster.installation.major, scratch: FilePath(NSTemporaryDirectory()))
+            base: base(cluster), major: cluster.installation.major, scratch: FilePath(NSTemporaryDirectory()))
         try forEachRecord(cluster, to: end) { try replay.take($0) }
         replay.finish()
         return replay
@@ -25,7 +25,7 @@ enum RedoWorkshop {
     ) throws {
         let size = 1 << 20
         let directory = cluster.dataDirectory + "/pg_wal"
-        let start = try BaseDirectory(FilePath(baseDirectory(cluster))).control.checkpointCopy.redo
+        let start = try base(cluster).control.checkpointCopy.redo
         let segments = try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
             .compactMap { WALSegment(fileName: $0, size: size) }.filter { $0.endLSN > start }
         var reader = WALRecordReader(startingAt: start, segmentSize: size, major: cluster.installation.major)
@@ -47,6 +47,9 @@ enum RedoWorkshop {
     }
 
     /// A copy of the data directory from before it was started.
+    static func base(_ cluster: PostgresCluster) throws -> BaseDirectory {
+        try BaseDirectory(FilePath(baseDirectory(cluster)))
+    }
     static func baseDirectory(_ cluster: PostgresCluster) -> String { cluster.dataDirectory + ".base" }
 
     static func cluster(

@@ -179,3 +179,6 @@ struct WorkloadRedoTests {
         #expect(found.logPages > 3, "\(found)")
     }
 }
+        let promoted = try RedoWorkshop.promote(cluster, to: end)
+        let numbers = try #require(replay.control).differences(from: promoted.control)
+        #expect(numbers.differences.isEmpty && numbers.compared == 10, "\(numbers)")
