@@ -11,7 +11,6 @@ enum RedoWorkshop {
     ///
     /// - Parameter end: Records that begin there or behind it are left out.
     static func replay(_ cluster: PostgresCluster, to end: LSN? = nil) throws -> ClusterReplay {
-        let base = try BaseDirectory(FilePath(baseDirectory(cluster)))
         let replay = try ClusterReplay(
             base: base(cluster), major: cluster.installation.major, scratch: FilePath(NSTemporaryDirectory()))
         try forEachRecord(cluster, to: end) { try replay.take($0) }
@@ -47,10 +46,10 @@ enum RedoWorkshop {
     }
 
     /// A copy of the data directory from before it was started.
+    static func baseDirectory(_ cluster: PostgresCluster) -> String { cluster.dataDirectory + ".base" }
     static func base(_ cluster: PostgresCluster) throws -> BaseDirectory {
         try BaseDirectory(FilePath(baseDirectory(cluster)))
     }
-    static func baseDirectory(_ cluster: PostgresCluster) -> String { cluster.dataDirectory + ".base" }
 
     static func cluster(
         _ major: Int, _ lines: [String] = [], checksums: Bool = true
@@ -86,7 +85,15 @@ enum RedoWorkshop {
         _ cluster: PostgresCluster, _ leasts: [(manager: ResourceManager, pages: Int)], operations: [UInt8] = [],
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
-        let report = try replay(cluster).report
+        expectAgreement(
+            try replay(cluster).report, leasts, operations: operations, sourceLocation: sourceLocation)
+    }
+
+    /// The same of what was replayed already.
+    static func expectAgreement(
+        _ report: ReplayReport, _ leasts: [(manager: ResourceManager, pages: Int)], operations: [UInt8] = [],
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
         #expect(
             report.isSound, "\(report.faults.map(\.description).joined(separator: "\n"))",
             sourceLocation: sourceLocation)
