@@ -130,16 +130,19 @@ final class WALIndexer: Sendable {
     /// Has the index here: as it is, or made anew.
     private func keep(_ segment: WALSegment) async throws {
         if case .sound = try await local.find(segment) {
-        } else {
-            do {
-                try await BlockingWork.run { [self] cancellation in
-                    let index = try scan.index(of: segment, cancellation)
-                    try writeDurably(index.bytes, to: directory.appending(segment.fileName))
-                }
-            } catch WALStoreError.removed(let name) where name == segment.fileName { return }
+            noteKept(segment)
+            return
         }
-        _ = state.withLock { $0.kept.insert(segment) }
+        do {
+            try await BlockingWork.run { [self] cancellation in
+                let index = try scan.index(of: segment, cancellation)
+                try writeDurably(index.bytes, to: directory.appending(segment.fileName))
+            }
+        } catch WALStoreError.removed(let name) where name == segment.fileName { return }
+        noteKept(segment)
     }
+
+    private func noteKept(_ segment: WALSegment) { _ = state.withLock { $0.kept.insert(segment) } }
 
     private func offload(_ finished: [WALSegment]) async throws {
         guard let archive, let first = finished.first else { return }

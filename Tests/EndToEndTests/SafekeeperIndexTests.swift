@@ -78,7 +78,7 @@ struct SafekeeperIndexTests {
         try awaitIndexes(place)
         #expect(try stored(place) == made(place))
         // What is removed here takes its index along; what stays keeps it.
-        try eventually(place) { place.segments.count <= 5 && Set(local(place).keys).isSubset(of: place.segments) }
+        try eventually(place) { place.segments.count <= 4 && Set(local(place).keys).isSubset(of: place.segments) }
         #expect(local(place).allSatisfy { stored(place)[$0.key] == $0.value } && local(place).count >= 3)
         #expect(files(place.storage + "/wal_005").keys.allSatisfy { !$0.contains("index") })
 
@@ -149,6 +149,27 @@ struct SafekeeperIndexTests {
         let made = try zenith(place, "wal", "index", place.storage)
         #expect(made.status == 0, "\(made.error)")
         #expect(try archived(place) == Set(stored(place).keys) && stored(place) == self.made(place))
+    }
+
+    @Test("are not in storage before their segments are")
+    func order() throws {
+        let primary = try PostgresCluster.primary()
+        let place = try SafekeeperPlace()
+        try place.initialize(primary)
+        let blocked = place.storage + "/wal_005"
+        try Data().write(to: URL(fileURLWithPath: blocked))
+        try place.succeed("start", "--offload-interval", "1s")
+        try place.await("state") { $0 as? String == "streaming" }
+        try primary.psql("create table t (a int, b text)")
+        try write(primary)
+        try place.awaitFlushed(primary)
+        try eventually(place) { local(place).count >= 3 && local(place).count + 1 >= place.segments.count }
+        try place.await("offloadFailures") { $0 as? Int ?? 0 >= 3 }
+        #expect(stored(place).isEmpty)
+        try FileManager.default.removeItem(atPath: blocked)
+        try place.awaitOffloaded(primary)
+        try awaitIndexes(place)
+        #expect(try place.status()["indexFailures"] as? Int == 0)
     }
 
     @Test("of a timeline that was left have the record that ends on the next one")
