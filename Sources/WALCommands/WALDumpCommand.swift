@@ -9,7 +9,7 @@ struct WALDumpCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dump", abstract: "Print WAL records, one a line, as pg_waldump does.",
         discussion: """
-            Segments whose page indexes (see index) tell that they have nothing about the pages that are asked for are not
+            Segments whose page indexes (see index) tell that they have nothing about the pages that are asked for are not \
             read, and not checked.
 
             Ends with 0 where WAL ends or as much was printed as was asked for, and with 65 where WAL is damaged: where

@@ -12,11 +12,11 @@ struct WALIndexCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "index", abstract: "Make the page indexes of WAL segments that are missing or damaged.",
         discussion: """
-            A page index tells which pages a segment's records are about. It lies beside the segments, in wal_index_001/
-            for wal_005/, and is made of nothing but the segment. A segment whose last record is not whole there has to
+            A page index tells which pages a segment's records are about. It lies beside the segments, in wal_index_001/ \
+            for wal_005/, and is made of nothing but the segment. A segment whose last record is not whole there has to \
             wait for more WAL. Exits with 65 where a segment is damaged; the others get their indexes all the same.
 
-            With --check nothing is written. It exits with 0 where all are there, with 65 where one is damaged, and with
+            With --check nothing is written. It exits with 0 where all are there, with 65 where one is damaged, and with \
             1 where one is missing.
 
             Examples:
