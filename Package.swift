@@ -106,6 +106,8 @@ let package = Package(
                 "ObjectStorage", "StorageURI", "PostgresFormat", "Digests", "CZstd", "CLZ4", systemPackage,
             ]),
 
+        library("WALIndexes", ["WALArchive", "WALRedo", "ObjectStorage", "PostgresFormat"]),
+
         library("Listening", nio),
         library(
             "ReplicationServer", ["Listening", "PostgresFormat", "Digests", "COpenSSL", "StorageURI", logging] + nio),
@@ -113,8 +115,8 @@ let package = Package(
         library(
             "Safekeeper",
             [
-                "ReplicationClient", "ReplicationServer", "WALArchive", "WALStore", "ObjectStorage", "PostgresFormat",
-                logging, systemPackage,
+                "ReplicationClient", "ReplicationServer", "WALIndexes", "WALRedo", "WALArchive", "WALStore",
+                "ObjectStorage", "PostgresFormat", logging, systemPackage,
             ]),
 
         library("StatusServer", ["Listening", logging] + hummingbird + nio),
@@ -137,16 +139,14 @@ let package = Package(
             "SafekeeperCommands",
             [
                 "CommandKit", "Listening", "StatusServer", "Safekeeper", "ReplicationClient", "ReplicationServer",
-                "WALStore",
-                "WALArchive",
-                "Snapshots", "ObjectStorage", "StorageURI", "PostgresFormat", "Digests", argumentParser, logging,
-                systemPackage,
+                "WALStore", "WALIndexes", "WALArchive", "Snapshots", "ObjectStorage", "StorageURI", "PostgresFormat",
+                "Digests", argumentParser, logging, systemPackage,
             ]),
         library(
             "WALCommands",
             [
-                "CommandKit", "WALInspection", "WALReplay", "WALArchive", "Interchange", "Snapshots", "ObjectStorage",
-                "StorageURI", "PostgresFormat", argumentParser, systemPackage,
+                "CommandKit", "WALInspection", "WALReplay", "WALIndexes", "WALRedo", "WALArchive", "Interchange",
+                "Snapshots", "ObjectStorage", "StorageURI", "PostgresFormat", argumentParser, systemPackage,
             ]),
         executable(
             "zenith",
@@ -171,6 +171,7 @@ let package = Package(
         tests("WALStore", ["WALStore", "PostgresFormat", systemPackage]),
         tests("ReplicationClient", ["ReplicationClient"]),
         tests("WALArchive", ["WALArchive", "ObjectStorage", "PostgresFormat"]),
+        tests("WALIndexes", ["WALIndexes", "WALArchive", "WALRedo", "ObjectStorage", "PostgresFormat", "CChecksum"]),
         tests("Interchange", ["Interchange", "Snapshots", "ObjectStorage", "PostgresFormat"]),
         tests("ReplicationServer", ["ReplicationServer", "PostgresFormat", "Digests", "StorageURI", logging] + nio),
         tests("StatusServer", ["StatusServer", "Listening", logging] + nio),

@@ -8,6 +8,8 @@ public struct SafekeeperDirectory: Sendable {
 
     /// Segments and timeline histories, as in PostgreSQL's `pg_wal`.
     public var wal: FilePath { path.appending("wal") }
+    /// Page indexes of segments, under the segments' names.
+    public var walIndex: FilePath { path.appending("wal_index") }
     /// Whose WAL it is.
     public var cluster: FilePath { path.appending("cluster.json") }
     public var slots: FilePath { path.appending("slots.json") }

@@ -4,6 +4,7 @@ import PostgresFormat
 public import ReplicationServer
 import SystemPackage
 public import WALArchive
+public import WALIndexes
 public import WALStore
 
 /// The safekeeper: WAL comes in from the primary, is kept, is served, and goes to storage.
@@ -16,6 +17,8 @@ public final class SafekeeperService: Sendable {
         public var serverVersionNumber: Int
         /// Nil: WAL stays here.
         public var archive: WALArchiveWriter?
+        /// Where page indexes go beside it. Nil: they stay here.
+        public var indexes: WALIndexWriter?
         public var workers: Int
         /// How often the segment that is being written goes to the archive.
         public var offloadInterval: Duration
@@ -24,7 +27,7 @@ public final class SafekeeperService: Sendable {
 
         public init(
             source: WALReceiver.Source, server: ReplicationServerConfiguration, serverVersion: String,
-            serverVersionNumber: Int, archive: WALArchiveWriter?, workers: Int,
+            serverVersionNumber: Int, archive: WALArchiveWriter?, indexes: WALIndexWriter?, workers: Int,
             offloadInterval: Duration, localWALBytes: Int
         ) {
             self.source = source
@@ -32,6 +35,7 @@ public final class SafekeeperService: Sendable {
             self.serverVersion = serverVersion
             self.serverVersionNumber = serverVersionNumber
             self.archive = archive
+            self.indexes = indexes
             self.workers = workers
             self.offloadInterval = offloadInterval
             self.localWALBytes = localWALBytes
@@ -42,6 +46,7 @@ public final class SafekeeperService: Sendable {
     private let receiver: WALReceiver
     private let server: ReplicationServer
     private let offloader: WALOffloader?
+    private let indexer: WALIndexer
     private let slots: SlotTable
     private let record: OffloadRecord?
     private let retention: WALRetention?
@@ -68,9 +73,12 @@ public final class SafekeeperService: Sendable {
             }
         }
         self.record = record
-        retention = offloader.map { [store, slots, server] offloader in
+        indexer = WALIndexer(
+            store: store, directory: directory.walIndex, archive: settings.indexes,
+            isArchived: { [offloader] in offloader?.has($0) ?? false }, logger: logger)
+        retention = offloader.map { [store, slots, server, indexer] offloader in
             WALRetention(
-                store: store, slots: slots, consumers: { server.consumers() }, offloader: offloader,
+                store: store, slots: slots, consumers: { server.consumers() }, offloader: offloader, indexer: indexer,
                 limitBytes: settings.localWALBytes, logger: logger)
         }
         offloadInterval = settings.offloadInterval
@@ -94,7 +102,10 @@ public final class SafekeeperService: Sendable {
     public func run() async throws {
         do { try await work() } catch is CancellationError {}
         guard let offloader else { return }
-        let finishing = Task.detached { await offloader.finish() }
+        let finishing = Task.detached { [indexer] in
+            await offloader.finish()
+            await indexer.finish()
+        }
         let limit = Task.detached {
             try await Task.sleep(for: Self.patience)
             finishing.cancel()
@@ -113,6 +124,7 @@ public final class SafekeeperService: Sendable {
                 group.addTask { try await offloader.run() }
                 group.addTask { [offloadInterval] in try await offloader.runUnfinished(every: offloadInterval) }
             }
+            group.addTask { [indexer] in try await indexer.run() }
             group.addTask { [self] in try await tidyUp() }
             defer { store.close() }
             try await group.next()
@@ -143,7 +155,9 @@ public final class SafekeeperService: Sendable {
     public var status: SafekeeperStatus {
         get throws {
             SafekeeperStatus(
-                receiver: receiver.status, position: store.position, offload: offloader?.status, slots: slots.all,
+                receiver: receiver.status, position: store.position, offload: offloader?.status,
+                indexing: indexer.status,
+                slots: slots.all,
                 consumers: server.consumers(), segments: try store.segments(),
                 segmentSize: store.identity.segmentSize, diskFreeBytes: freeBytes(store.path.string))
         }

@@ -48,6 +48,9 @@ public struct SafekeeperStatus: Codable, Sendable {
     public let offloadLagBytes: UInt64?
     public let offloadFailures: Int
     public let offloadError: String?
+    /// Page indexes: WAL waits for none.
+    public let indexFailures: Int
+    public let indexError: String?
     public let flushCount: Int
     public let flushMicroseconds: Int
     public let flushBuckets: [FlushBucket]
@@ -59,8 +62,9 @@ public struct SafekeeperStatus: Codable, Sendable {
     public let consumers: [Consumer]
 
     init(
-        receiver: ReceiverStatus, position: WALStore.Position?, offload: OffloadStatus?, slots: [String: WALSlot],
-        consumers: [ReplicationConsumer], segments: [WALSegment], segmentSize: Int, diskFreeBytes: Int
+        receiver: ReceiverStatus, position: WALStore.Position?, offload: OffloadStatus?, indexing: IndexStatus,
+        slots: [String: WALSlot], consumers: [ReplicationConsumer], segments: [WALSegment], segmentSize: Int,
+        diskFreeBytes: Int
     ) {
         (state, reason) =
             switch receiver.state {
@@ -88,6 +92,8 @@ public struct SafekeeperStatus: Codable, Sendable {
         }
         offloadFailures = offload?.failureCount ?? 0
         offloadError = offload?.lastError
+        indexFailures = indexing.failureCount
+        indexError = indexing.lastError
         flushCount = receiver.flushes.count
         flushMicroseconds = receiver.flushes.sumMicroseconds
         flushBuckets = zip(FlushHistogram.bounds.map(Optional.some) + [nil], receiver.flushes.counts).map {

@@ -177,20 +177,11 @@ final class WALOffloader: Sendable {
                     files.append(LocalWAL(path: store.path.appending(history.text).string, name: history))
                 }
             }
-            guard isFinished(segment, position) else { continue }
+            guard store.isFinished(segment, position) else { continue }
             let name = WALFileName(segment)
             if !known.contains(name) { files.append(LocalWAL(path: store.file(of: segment).string, name: name)) }
         }
         return files
-    }
-
-    /// The last one of a timeline that ended is not: what follows its end goes on in the next timeline's file.
-    private func isFinished(_ segment: WALSegment, _ position: WALStore.Position) -> Bool {
-        if segment.timeline == position.timeline { return segment.endLSN <= position.flushed }
-        guard let history = try? store.history(of: position.timeline),
-            let end = try? TimelineHistory(parsing: history, timeline: position.timeline).end(of: segment.timeline)
-        else { return false }
-        return segment.endLSN <= end
     }
 
     private func advance() throws {

@@ -18,6 +18,7 @@ final class WALRetention: Sendable {
     private let slots: SlotTable
     private let consumers: @Sendable () -> [ReplicationConsumer]
     private let offloader: WALOffloader
+    private let indexer: WALIndexer
     private let limitBytes: Int
     private let logger: Logger
     /// What was said last.
@@ -25,12 +26,13 @@ final class WALRetention: Sendable {
 
     init(
         store: WALStore, slots: SlotTable, consumers: @escaping @Sendable () -> [ReplicationConsumer],
-        offloader: WALOffloader, limitBytes: Int, logger: Logger
+        offloader: WALOffloader, indexer: WALIndexer, limitBytes: Int, logger: Logger
     ) {
         self.store = store
         self.slots = slots
         self.consumers = consumers
         self.offloader = offloader
+        self.indexer = indexer
         self.limitBytes = limitBytes
         self.logger = logger
     }
@@ -47,8 +49,10 @@ final class WALRetention: Sendable {
         let needed = min(holder?.lsn ?? position.flushed, position.flushed)
         let segments = try store.segments()
         let removable = segments.dropLast(Self.keptCount).filter { offloader.has($0) }
-        let unneeded = removable.filter { $0.endLSN <= needed }
         let size = store.identity.segmentSize
+        // While there is room, an index is made of a segment before it goes.
+        let hasRoom = segments.count * size < limitBytes
+        let unneeded = removable.filter { $0.endLSN <= needed && !(hasRoom && indexer.needs($0)) }
         // Those that a holder needs, the oldest first, as many as are too many.
         let excess = max(0, segments.count - unneeded.count - limitBytes / size)
         let evicted = removable.filter { $0.endLSN > needed }.prefix(excess)
@@ -61,6 +65,7 @@ final class WALRetention: Sendable {
         guard !segments.isEmpty else { return }
         try store.remove(segments)
         offloader.forget(segments)
+        indexer.forget(segments)
         logger.info("removed WAL that is in storage", metadata: ["segments": "\(segments.count)"])
     }
 

@@ -3,6 +3,7 @@ import ObjectStorage
 import Snapshots
 import StorageURI
 import WALArchive
+import WALIndexes
 import WALStore
 
 /// The WAL archive that the settings lead to.
@@ -63,6 +64,11 @@ struct ArchivePlace {
 
     var writer: WALArchiveWriter {
         WALArchiveWriter(store, prefix: prefix, systemIdentifier: systemIdentifier, compression: compression)
+    }
+
+    /// Nil where there is no place beside the WAL.
+    var indexes: WALIndexWriter? {
+        WALIndexNames.prefix(besideWAL: prefix).map { WALIndexWriter(store, prefix: $0) }
     }
 
     var description: String { "\(store.location)/\(prefix)" }

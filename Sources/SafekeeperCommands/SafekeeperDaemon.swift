@@ -67,6 +67,7 @@ struct SafekeeperDaemon {
             settings: SafekeeperService.Settings(
                 source: source, server: try access.load(), serverVersion: cluster.serverVersion,
                 serverVersionNumber: cluster.serverVersionNumber, archive: place.writer,
+                indexes: place.indexes,
                 workers: try configuration.required(Settings.workers),
                 offloadInterval: try configuration.required(Settings.offloadInterval),
                 localWALBytes: try configuration.required(Settings.localWALSize).bytes),

@@ -69,6 +69,7 @@ extension SafekeeperStatus {
                 offloadLagBytes.map(Double.init)),
             .counter(
                 Self.name("offload_failures_total"), "Tries to bring WAL into storage that failed.", offloadFailures),
+            .counter(Self.name("index_failures_total"), "Tries to keep page indexes that failed.", indexFailures),
         ]
     }
 

@@ -43,6 +43,7 @@ public struct SafekeeperReport: Encodable {
         StandardOutput.line("  lag        \(describeBytes(Int(clamping: status.lagBytes)))\(lag)")
         StandardOutput.line("  offloaded  \(status.offloaded.flatMap { $0 == "0/0" ? nil : $0 } ?? "nothing yet")")
         if let error = status.offloadError { StandardOutput.line("  offload    \(error)") }
+        if let error = status.indexError { StandardOutput.line("  indexes    \(error)") }
         for consumer in status.consumers {
             StandardOutput.line(
                 "  consumer   \(consumer.name) at \(consumer.address), \(consumer.state), sent \(consumer.sent ?? "nothing")"

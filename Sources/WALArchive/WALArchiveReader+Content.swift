@@ -19,6 +19,22 @@ extension WALArchiveReader {
         }
     }
 
+    /// Hands a file's content on, in order and on a thread for blocking work, until `consume` returns false. Nothing but its
+    /// packing is checked.
+    ///
+    /// - Parameter takesUnfinished: Where a segment is missing, its beginning will do, if there is one.
+    /// - Returns: False where there is no such file.
+    public func read(
+        _ name: WALFileName, takesUnfinished: Bool = false,
+        _ consume: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Bool
+    ) async throws -> Bool {
+        let found = try await takesUnfinished ? object(name) : whole(name)
+        guard let object = found else { return false }
+        struct Enough: Error {}
+        do { try await unpack(object) { if try !consume($0) { throw Enough() } } } catch is Enough {}
+        return true
+    }
+
     private static func expand(
         _ piece: [UInt8], _ decompressor: Decompressor, _ consume: (UnsafeRawBufferPointer) throws -> Void
     ) throws {
@@ -47,7 +63,7 @@ extension WALArchiveReader {
 
     /// A small file's whole content; nil where there is no such file.
     func content(of name: WALFileName) async throws -> [UInt8]? {
-        guard let object = try await objects(named: name).min(by: { $0.preference < $1.preference }) else { return nil }
+        guard let object = try await whole(name) else { return nil }
         let content = Gathered()
         _ = try await read(object) { bytes throws(WALArchiveError) in content.bytes.withLock { $0 += bytes } }
         return content.bytes.withLock { $0 }

@@ -46,7 +46,7 @@ public struct WALArchiveReader: Sendable {
             let object = WALObject(name: name, key: key(name, expected), packing: .readable(expected))
             return .fetched(sizeBytes: try await fetch(object, to: target, temporary))
         } catch let error as ObjectStoreError where error.code == .notFound {}
-        var object = try await objects(named: name).min(by: { $0.preference < $1.preference })
+        var object = try await whole(name)
         if object == nil, takesUnfinished, name.kind == .segment { object = try await unfinished(of: name).last }
         guard let object else { return .missing }
         return .fetched(sizeBytes: try await fetch(object, to: target, temporary))
@@ -136,6 +136,11 @@ public struct WALArchiveReader: Sendable {
             if wanted.contains(object.name) { found[object.name, default: []].append(object) }
         }
         return found
+    }
+
+    /// What is read of all that lies under a name.
+    func whole(_ name: WALFileName) async throws(ObjectStoreError) -> WALObject? {
+        try await objects(named: name).min { $0.preference < $1.preference }
     }
 
     /// The beginnings of a segment that lie there; the last goes furthest.

@@ -7,6 +7,8 @@ import Synchronization
 final class WALFollower: @unchecked Sendable {
     /// Enough was seen.
     struct Ended: Error {}
+    /// The record that the last file ended within is over, and that was all that was wanted of this one.
+    struct Passed: Error {}
 
     private let start: LSN
     private let end: LSN?
@@ -15,6 +17,7 @@ final class WALFollower: @unchecked Sendable {
     private var reader: WALRecordReader
     private var search: WALEndSearch?
     private var file: WALWalk.File?
+    private var takesRestOnly = false
     /// Where the next bytes of the file lie.
     private var position = LSN.invalid
 
@@ -32,9 +35,14 @@ final class WALFollower: @unchecked Sendable {
 
     var lastRecordEnd: LSN? { lock.withLock { _ in reader.lastRecordEnd } }
 
-    func begin(_ file: WALWalk.File) {
+    /// Whether a record was begun whose end was not seen yet.
+    var isWithinRecord: Bool { lock.withLock { _ in reader.unfinishedRecord != nil } }
+
+    /// - Parameter takesRestOnly: `Passed` is thrown where the records that were begun before the file are over.
+    func begin(_ file: WALWalk.File, takesRestOnly: Bool = false) {
         lock.withLock { _ in
             self.file = file
+            self.takesRestOnly = takesRestOnly
             position = file.segment.startLSN
         }
     }
@@ -59,6 +67,9 @@ final class WALFollower: @unchecked Sendable {
                 while fault == nil, let record = try reader.next(&rest) { fault = hand(on: record) }
             } catch { search = reader.endSearch(after: error) }
             if let fault { throw fault }
+            if search == nil, takesRestOnly, reader.unfinishedRecord.map({ $0 >= file.segment.startLSN }) ?? true {
+                throw Passed()
+            }
         }
         search?.take(rest)
     }

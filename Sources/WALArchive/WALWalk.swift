@@ -80,38 +80,73 @@ public struct WALWalk: Sendable {
     ///
     /// - Parameters:
     ///   - end: Records that begin there or behind it are not read. Nil: up to the end.
+    ///   - passes: Whether no record is wanted that begins in a segment, which is then not read. Nil: all are read.
     ///   - visit: Gets each record, which is gone when it returns; false ends the walk.
     /// - Returns: Where WAL ends or is damaged; nil where the walk was ended before.
-    public func run(to end: LSN? = nil, _ visit: @escaping @Sendable (WALRecord) throws -> Bool) async throws -> Stop? {
+    public func run(
+        to end: LSN? = nil, passing passes: (@Sendable (WALSegment) async throws -> Bool)? = nil,
+        _ visit: @escaping @Sendable (WALRecord) throws -> Bool
+    ) async throws -> Stop? {
         let position = start.flatMap { $0 > first.segment.startLSN ? $0 : nil } ?? first.segment.startLSN
-        let stop = try await run(from: position, to: end, visit)
+        let stop = try await run(from: position, to: end, passes, visit)
         // No record there or behind: it may be the rest of a segment that a switch left unused, or behind the end.
         guard let found = stop, found.lsn == nil, position > first.segment.startLSN else { return stop }
-        return try await run(from: first.segment.startLSN, to: end, visit)
+        return try await run(from: first.segment.startLSN, to: end, passes, visit)
     }
 
     private func run(
-        from position: LSN, to end: LSN?, _ visit: @escaping @Sendable (WALRecord) throws -> Bool
+        from position: LSN, to end: LSN?, _ passes: (@Sendable (WALSegment) async throws -> Bool)?,
+        _ visit: @escaping @Sendable (WALRecord) throws -> Bool
     ) async throws -> Stop? {
-        let follower = WALFollower(
-            start: start ?? position, readingFrom: position, end: end, segmentSize: chain.segmentSize, major: major,
-            visit: visit)
-        var file = first
-        while true {
-            follower.begin(file)
-            do {
-                try await archive.unpack(file.object) { bytes in try follower.take(bytes) }
-            } catch is WALFollower.Ended { return nil }
-            let next = inventory == nil ? nil : try await Self.find(archive, chain, file.segment.number + 1)
-            if let end = try await follower.endOfFile(next: next, archive) {
-                return Stop(lsn: follower.lastRecordEnd, file: archive.place(of: file.object), end: end)
-            }
-            guard let next else {
-                let end = try await endWithoutNext(follower, behind: file)
-                return Stop(lsn: follower.lastRecordEnd, file: archive.place(of: file.object), end: end)
-            }
-            file = next
+        func follow(from position: LSN) -> WALFollower {
+            WALFollower(
+                start: start ?? position, readingFrom: position, end: end, segmentSize: chain.segmentSize,
+                major: major, visit: visit)
         }
+        var (file, follower) = (first, follow(from: position))
+        /// Those right before the file that were not read, and where the last record before them ends.
+        var (passed, endBefore): ([File], LSN?) = ([], nil)
+        var passes = passes
+        while true {
+            let behind = try await nextIfPassed(file, to: end, passes)
+            do {
+                if behind != nil, !follower.isWithinRecord { throw WALFollower.Passed() }
+                follower.begin(file, takesRestOnly: behind != nil)
+                try await archive.unpack(file.object) { [follower] in try follower.take($0) }
+            } catch is WALFollower.Ended { return nil } catch is WALFollower.Passed {
+                guard let behind else { return nil }
+                if passed.isEmpty { endBefore = follower.lastRecordEnd }
+                passed.append(file)
+                (file, follower) = (behind, follow(from: behind.segment.startLSN))
+                continue
+            }
+            if follower.lastRecordEnd != nil { passed = [] }
+            let next = inventory == nil ? nil : try await Self.find(archive, chain, file.segment.number + 1)
+            var fault = try await follower.endOfFile(next: next, archive)
+            if fault == nil, next == nil { fault = try await endWithoutNext(follower, behind: file) }
+            if let fault {
+                // Without a record before, it takes what was not read to judge it.
+                guard let last = passed.popLast() else {
+                    let lsn = follower.lastRecordEnd ?? endBefore
+                    return Stop(lsn: lsn, file: archive.place(of: file.object), end: fault)
+                }
+                (file, follower, passes) = (last, follow(from: last.segment.startLSN), nil)
+                continue
+            }
+            if let next { file = next }
+        }
+    }
+
+    /// - Returns: The file that follows on one that need not be read.
+    private func nextIfPassed(
+        _ file: File, to end: LSN?, _ passes: (@Sendable (WALSegment) async throws -> Bool)?
+    ) async throws -> File? {
+        // The last one tells where WAL ends, and that in which the walk ends whether there is more.
+        guard let passes, inventory != nil, file.end == nil, file.object.name.kind == .segment,
+            end.map({ $0 >= file.segment.endLSN }) ?? true,
+            let next = try await Self.find(archive, chain, file.segment.number + 1), try await passes(file.segment)
+        else { return nil }
+        return next
     }
 
     // MARK: - Files
@@ -175,11 +210,11 @@ extension WALArchiveReader {
 
     /// What lies under a name, or of a segment what was there before it was whole.
     func object(_ name: WALFileName) async throws -> WALObject? {
-        if let object = try await objects(named: name).min(by: { $0.preference < $1.preference }) { return object }
+        if let object = try await whole(name) { return object }
         guard name.kind == .segment else { return nil }
         if let object = try await unfinished(of: name).last { return object }
         guard let partial = WALFileName(name.text + ".partial") else { return nil }
-        return try await objects(named: partial).min(by: { $0.preference < $1.preference })
+        return try await whole(partial)
     }
 }
 

@@ -9,6 +9,9 @@ struct WALDumpCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dump", abstract: "Print WAL records, one a line, as pg_waldump does.",
         discussion: """
+            Segments whose page indexes (see index) tell that they have nothing about the pages that are asked for are not \
+            read, and not checked.
+
             Ends with 0 where WAL ends or as much was printed as was asked for, and with 65 where WAL is damaged: where
             records do not go on, and there is WAL behind. What was found is told on standard error.
 
@@ -22,11 +25,11 @@ struct WALDumpCommand: AsyncParsableCommand {
 
     func run() async throws {
         let filter = try place.filter.filter()
-        let (walk, end) = try await place.open()
+        let (walk, end, passes) = try await place.open(filter)
         let printer = WALPrinter(
             filter: filter, limit: place.filter.limit, major: walk.major, writesJSON: place.output.json)
         let stop: WALWalk.Stop?
-        do { stop = try await walk.run(to: end) { record in try printer.take(record) } } catch {
+        do { stop = try await walk.run(to: end, passing: passes) { try printer.take($0) } } catch {
             printer.flush()
             throw error
         }

@@ -39,13 +39,13 @@ struct WALPlaceOptions: ParsableArguments {
     @OptionGroup var filter: WALFilterOptions
     @OptionGroup var output: OutputOptions
 
-    /// Finds the WAL.
-    func open() async throws -> (walk: WALWalk, end: LSN?) {
+    /// Finds the WAL, and where indexes tell which segments to pass.
+    func open(_ wanted: WALFilter) async throws -> (walk: WALWalk, end: LSN?, passes: WALPassage?) {
         let (start, end) = (try range.startLSN(), try range.endLSN())
         let configuration = try Configuration.load(directory: common.directory, options: [common, range])
         let place = try await WALPlace.open(path, timeline: configuration.required(Settings.timeline))
         let walk = try await WALWalk(place.archive, timeline: range.tli, start: start, only: place.only)
-        return (walk, end)
+        return (walk, end, try await place.passage(wanted))
     }
 }
 

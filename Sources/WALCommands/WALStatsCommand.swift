@@ -23,10 +23,10 @@ struct WALStatsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let filter = try place.filter.filter()
-        let (walk, end) = try await place.open()
+        let (walk, end, passes) = try await place.open(filter)
         let counter = WALCounter(
             WALStatistics(major: walk.major, countsTypes: record), filter: filter, limit: place.filter.limit)
-        let stop = try await walk.run(to: end) { record in counter.take(record) }
+        let stop = try await walk.run(to: end, passing: passes) { counter.take($0) }
         let counted = counter.counted
         let report = WALStatisticsReport(counted.statistics, first: counted.first, end: counted.end)
         if place.output.json { try printJSON(report) } else { report.print() }

@@ -37,7 +37,7 @@ struct Benchmark: Sendable {
         let next = Atomic<Int>(0)
         let results = Mutex<[Int: WALPageIndex]>([:])
         try onEachThread {
-            var builder = WALPageIndexBuilder(wal.segments[0], major: wal.major)
+            var scan = WALPageIndexScan(wal.segments[0], major: wal.major)
             while true {
                 let number = next.add(1, ordering: .relaxed).oldValue
                 guard number < wal.segments.count else { return }
@@ -45,7 +45,7 @@ struct Benchmark: Sendable {
                     number + 1 < wal.segments.count
                     ? wal.contents[number + 1] : UnsafeRawBufferPointer(start: nil, count: 0)
                 let index = try WALPageIndex.build(
-                    wal.segments[number], wal.contents[number], following: following, with: &builder)
+                    wal.segments[number], wal.contents[number], following: following, with: &scan)
                 results.withLock { $0[number] = index }
             }
         }

@@ -65,18 +65,18 @@ struct WALPageIndexTests {
 
     /// What is made of a finished segment alone is what was made as the WAL went by.
     private func compareWithFinished(_ wal: IndexedWAL, _ major: Int) throws {
-        var builder = WALPageIndexBuilder(wal.segments[0].segment, major: major)
+        var scan = WALPageIndexScan(wal.segments[0].segment, major: major)
         for (position, index) in wal.indexes.enumerated().dropFirst() {
             let (segment, content) = wal.segments[position]
             let following = position + 1 < wal.segments.count ? wal.segments[position + 1].content : []
             let used = min(segment.size, Int(wal.end.rawValue - segment.startLSN.rawValue))
             try content[..<used].withUnsafeBytes { content in
                 try following.withUnsafeBytes { following in
-                    let made = try WALPageIndex.build(segment, content, following: following, with: &builder)
+                    let made = try WALPageIndex.build(segment, content, following: following, with: &scan)
                     #expect(made.bytes == index.bytes && made.end == index.end)
                     guard !following.isEmpty else { return }
                     let none = UnsafeRawBufferPointer(start: nil, count: 0)
-                    let alone = try WALPageIndex.build(segment, content, following: none, with: &builder)
+                    let alone = try WALPageIndex.build(segment, content, following: none, with: &scan)
                     // Nothing but the record that goes on in the next segment is missing.
                     #expect(alone.end <= index.end && alone.pageCount <= index.pageCount)
                 }
