@@ -12,7 +12,7 @@ struct WALDumpCommand: AsyncParsableCommand {
             Segments whose page indexes (see index) tell that they have nothing about the pages that are asked for are not \
             read, and not checked.
 
-            Ends with 0 where WAL ends or as much was printed as was asked for, and with 65 where WAL is damaged: where
+            Ends with 0 where WAL ends or as much was printed as was asked for, and with 65 where WAL is damaged: where \
             records do not go on, and there is WAL behind. What was found is told on standard error.
 
             Examples:

@@ -17,12 +17,12 @@ struct WALVerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Replay WAL over a base, and compare pages with the server's own.",
         discussion: """
-            BASE is a data directory that no server runs on (shut down, or a base backup), or a storage: its newest
+            BASE is a data directory that no server runs on (shut down, or a base backup), or a storage: its newest \
             snapshot, or that of --snapshot, is taken, which needs room for a copy of it in TMPDIR. It stays as it is.
 
-            Each record is redone. Where the server wrote with wal_consistency_checking, records carry the pages as they
-            have to be afterwards, and each is compared with what came out, but for what PostgreSQL does not log either.
-            What a shutdown's checkpoint says of numbers that were given out is compared with the records before it.
+            Each record is redone. Where the server wrote with wal_consistency_checking, records carry the pages as they \
+            have to be afterwards, and each is compared with what came out, but for what PostgreSQL does not log either. \
+            What a shutdown's checkpoint says of numbers that were given out is compared with the records before it. \
             Exits with 65 where a page or a checkpoint differs, a record cannot be redone, or WAL is damaged.
 
             Examples:

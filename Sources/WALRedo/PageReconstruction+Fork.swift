@@ -1,6 +1,8 @@
 public import PostgresFormat
 
 extension PageReconstruction {
+    private static var recordsAhead: Int { 6 }
+
     /// Makes all pages of a part of a fork that the indexes tell of, as they are at the indexes' end: those that are there.
     ///
     /// - Parameters:
@@ -34,7 +36,11 @@ extension PageReconstruction {
             let since = oldest.flags.isBase ? LSN(rawValue: start + oldest.unit << 3) : .invalid
             if changes.isEmpty || !changes.contains(where: { $0.lsn >= since && $0.kind.concerns(key) }) {
                 if !oldest.flags.isBase { try base(key, page) }
-                for place in own {
+                for index in own.indices {
+                    let place = own[index]
+                    if let later = places.place(Self.recordsAhead, behind: index, of: block) {
+                        prepare(LSN(rawValue: start + later.unit << 3))
+                    }
                     let lsn = LSN(rawValue: start + place.unit << 3)
                     if place.flags.contains(.clearsMap) {
                         try clearMap(lsn, fork, block, page)
@@ -135,6 +141,14 @@ struct PagePlaces: ~Copyable {
             (sorted + starts[own]).initialize(to: found[index])
             starts[own] += 1
         }
+    }
+
+    /// The place that comes so many behind one of a block: of one of the next blocks, where this one has no more.
+    @inline(__always)
+    func place(_ distance: Int, behind index: Int, of block: UInt32) -> Place? {
+        let own = Int(block - firstBlock)
+        let later = starts[own] - counts[own] + index + distance
+        return later < starts[blockCount - 1] ? sorted[later] : nil
     }
 
     func places(of block: UInt32) -> UnsafeBufferPointer<Place> {

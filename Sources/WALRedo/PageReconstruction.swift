@@ -34,6 +34,9 @@ public struct PageReconstruction: ~Copyable {
     }
 
     @inline(__always)
+    func prepare(_ lsn: LSN) { records.prepare(lsn) }
+
+    @inline(__always)
     mutating func redo(_ lsn: LSN, _ fork: RelationFork, _ number: UInt32, _ page: RedoPage) throws(RedoFault) {
         let record = try record(at: lsn)
         for index in record.blocks.indices {

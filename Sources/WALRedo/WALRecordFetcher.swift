@@ -1,3 +1,4 @@
+import CChecksum
 public import PostgresFormat
 
 /// Gives single records out of the bytes of consecutive segments, in any order.
@@ -32,6 +33,13 @@ public struct WALRecordFetcher: ~Copyable {
             throw .badCRC(what: "the WAL record at \(start)", stored: stored, computed: computed)
         }
         return try decoder.decode(bytes, start: start, end: LSN(rawValue: (end.rawValue + 7) & ~7))
+    }
+
+    /// Tells that the record that begins there is soon asked for: records lie far apart, and memory takes its time.
+    @inline(__always)
+    func prepare(_ start: LSN) {
+        guard let bytes = try? bytes(at: start) else { return }
+        cchecksum_prefetch(bytes.baseAddress)
     }
 
     private static func missing(_ lsn: LSN) -> FormatError { .invalid("the WAL at \(lsn) is not there") }

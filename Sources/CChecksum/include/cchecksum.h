@@ -20,4 +20,12 @@ size_t cchecksum_pg_first_bad(const void *pages, size_t count, uint32_t first_bl
 size_t cchecksum_pg_first_bad_with(int variant, const void *pages, size_t count, uint32_t first_block);
 int cchecksum_pg_variants(void);
 
+/* Has the CPU fetch the two cache lines at an address whose content is soon wanted, and does not wait for them. Any
+ * address may be given. */
+static inline void cchecksum_prefetch(const void *address)
+{
+	__builtin_prefetch(address);
+	__builtin_prefetch((const char *)address + 64);
+}
+
 #endif
