@@ -80,7 +80,10 @@ final class WALIndexer: Sendable {
 
     /// Brings to storage what is only here: before the end. What fails waits for the next start.
     func finish() async {
-        do { try await work() } catch { logger.warning("not all page indexes are kept: \(error)") }
+        do { try await work() } catch {
+            guard !Task.isCancelled else { return }  // WAL has taken the time that there was
+            logger.warning("page indexes are missing until the next start: \(error)")
+        }
     }
 
     private func note(_ error: any Error) {
