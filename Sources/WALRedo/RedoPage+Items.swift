@@ -119,6 +119,8 @@ extension RedoPage {
     func repairFragmentation(truncates: Bool) throws(RedoFault) {
         var stored: [LinePointer] = []
         var owners: [Int] = []
+        stored.reserveCapacity(lineCount)
+        owners.reserveCapacity(lineCount)
         var lastUsed = 0
         var hasUnused = false
         for offset in 1...max(1, lineCount) where offset <= lineCount {
@@ -160,21 +162,48 @@ extension RedoPage {
 
     /// `compactify_tuples`: puts the items together at the end of the page, in this order, and says where.
     private func compact(_ lines: inout [LinePointer]) throws(RedoFault) {
-        withUnsafeTemporaryAllocation(byteCount: Page.size, alignment: 8) { copy in
-            copy.baseAddress!.copyMemory(from: bytes, byteCount: Page.size)
-            var start = special
-            for index in lines.indices {
-                let line = lines[index]
-                start -= aligned(line.length)
-                // Overlapping items of a damaged page would leave it: each has been found to lie within.
-                guard start >= lower else { break }
-                let length = min(aligned(line.length), special - line.offset)
-                (bytes + start).copyMemory(from: copy.baseAddress! + line.offset, byteCount: length)
-                lines[index] = line.moved(to: start)
-            }
-            upper = max(start, lower)
-        }
         let total = lines.reduce(0) { $0 + aligned($1.length) }
         guard lower + total <= special else { throw RedoFault("the page's items overlap") }
+        var start = special
+        var index = 0
+        // Most often the first ones are where they belong.
+        while index < lines.count, lines[index].offset == start - aligned(lines[index].length) {
+            start = lines[index].offset
+            index += 1
+        }
+        defer { upper = special - total }
+        guard index < lines.count else { return }
+        // Items whose order is that of their places only go up: none lies where another one has still to be taken from.
+        var (low, high, isSorted) = (lines[index].offset, 0, true)
+        for line in lines[index...] {
+            isSorted = isSorted && line.offset <= low
+            low = min(low, line.offset)
+            high = max(high, min(line.offset + aligned(line.length), special))
+        }
+        if isSorted { return move(&lines, from: index, to: start, bytes) }
+        withUnsafeTemporaryAllocation(byteCount: high - low, alignment: 8) { copy in
+            copy.baseAddress!.copyMemory(from: bytes + low, byteCount: high - low)
+            move(&lines, from: index, to: start, UnsafeRawPointer(copy.baseAddress! - low))
+        }
+    }
+
+    /// - Parameter source: Where the page's bytes are, as they were.
+    private func move(
+        _ lines: inout [LinePointer], from first: Int, to end: Int, _ source: UnsafeRawPointer
+    ) {
+        var (index, start) = (first, end)
+        while index < lines.count {
+            // Those that lie together go together.
+            let sourceEnd = lines[index].offset + aligned(lines[index].length)
+            let end = start
+            var offset = sourceEnd
+            repeat {
+                offset = lines[index].offset
+                start -= aligned(lines[index].length)
+                lines[index] = lines[index].moved(to: start)
+                index += 1
+            } while index < lines.count && lines[index].offset + aligned(lines[index].length) == offset
+            memmove(bytes + start, source + offset, min(min(sourceEnd, special) - offset, end - start))
+        }
     }
 }
