@@ -39,9 +39,6 @@ final class CurlEngine: @unchecked Sendable {
         let limit = settings.maximumConnections
         ccurl_multi_set_long(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, limit)
         ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, limit)
-        // Over HTTP/2 too, a connection for each transfer: libcurl 7.88 ends transfers that share one with
-        // CURLE_BAD_FUNCTION_ARGUMENT, and bodies of many MiB gain nothing from sharing.
-        ccurl_multi_set_long(multi, CURLMOPT_PIPELINING, Int(CURLPIPE_NOTHING))
     }
 
     deinit {

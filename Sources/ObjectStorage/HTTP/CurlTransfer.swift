@@ -67,7 +67,8 @@ final class CurlTransfer: @unchecked Sendable {
         set(CURLOPT_URL, request.url)
         set(CURLOPT_PATH_AS_IS, 1)
         set(CURLOPT_PROTOCOLS_STR, "http,https")
-        set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS)
+        // HTTP/2's windows hold large bodies up: through nginx, segments of WAL go a fifth to a third faster without.
+        set(CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)
         set(CURLOPT_FOLLOWLOCATION, 0)
         set(CURLOPT_USERAGENT, settings.userAgent)
         set(CURLOPT_TCP_KEEPALIVE, 1)

@@ -2,7 +2,7 @@ import FoundationEssentials
 public import StorageURI
 import Synchronization
 
-/// HTTP/1.1 and HTTP/2 by libcurl: one thread drives all transfers, connections are kept and used again.
+/// HTTP/1.1 by libcurl: one thread drives all transfers, connections are kept and used again.
 ///
 /// It follows no redirect by itself, verifies certificates, and reads no environment. Cancelling the task that awaits
 /// an answer ends the transfer at once.
