@@ -79,9 +79,4 @@ public struct WALIndexWriter: Sendable {
             try await store.put(key, .bytes(index.bytes), mode: .overwrite)
         }
     }
-
-    /// Takes indexes away. One that is not there is no error.
-    public func remove(_ segments: [WALSegment]) async throws(ObjectStoreError) {
-        try await store.delete(segments.map { reader.key($0) })
-    }
 }
