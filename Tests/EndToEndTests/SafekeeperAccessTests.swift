@@ -45,16 +45,6 @@ struct SafekeeperAccessTests {
         try #require(Glibc.kill(try #require(Int32(pid.trimmingCharacters(in: .newlines))), SIGHUP) == 0)
     }
 
-    private func eventually(
-        _ place: SafekeeperPlace, sourceLocation: SourceLocation = #_sourceLocation, _ isTrue: () throws -> Bool
-    ) throws {
-        let deadline = ContinuousClock.now + .seconds(60)
-        while try !isTrue() {
-            try #require(ContinuousClock.now < deadline, "\(place.log.suffix(2000))", sourceLocation: sourceLocation)
-            usleep(50_000)
-        }
-    }
-
     @Test("the primary's own verifiers let its users in, over TLS alone, and SIGHUP takes over what changed")
     func passwords() throws {
         let primary = try PostgresCluster.primary()
@@ -106,14 +96,14 @@ struct SafekeeperAccessTests {
         try write("\(try line("other"))\n", to: users)
         _ = try makeCertificate(place)
         try hangUp(place)
-        try eventually(place) { try identify(place, "user=other \(tls)", password: "two").status == 0 }
+        try place.eventually { try identify(place, "user=other \(tls)", password: "two").status == 0 }
         #expect(try identify(place, "user=standby \(tls)", password: "one").status != 0)
         #expect(receiver.isRunning)
 
         // What cannot be read changes nothing.
         try write("\"other\" \"plain\"\n", to: users)
         try hangUp(place)
-        try eventually(place) { place.log.contains("the replication port goes on as it was") }
+        try place.eventually { place.log.contains("the replication port goes on as it was") }
         #expect(place.log.contains("line 1: what stands behind \"other\" is not of SCRAM-SHA-256"))
         #expect(!place.log.contains("plain"))
         #expect(try identify(place, "user=other \(tls)", password: "two").status == 0)

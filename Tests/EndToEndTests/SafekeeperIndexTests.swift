@@ -29,22 +29,13 @@ struct SafekeeperIndexTests {
         try primary.psql("select pg_switch_wal()")
     }
 
-    private func eventually(
-        _ place: SafekeeperPlace, sourceLocation: SourceLocation = #_sourceLocation, _ isTrue: () throws -> Bool
-    ) throws {
-        let deadline = ContinuousClock.now + .seconds(60)
-        while try !isTrue() {
-            try #require(
-                ContinuousClock.now < deadline,
-                "\(stored(place).keys.sorted())\n\(local(place).keys.sorted())\n\(place.log.suffix(2000))",
-                sourceLocation: sourceLocation)
-            usleep(100_000)
-        }
+    private func state(_ place: SafekeeperPlace) -> String {
+        "\(stored(place).keys.sorted())\n\(local(place).keys.sorted())"
     }
 
     /// Waits until each segment in storage has an index there.
     private func awaitIndexes(_ place: SafekeeperPlace, sourceLocation: SourceLocation = #_sourceLocation) throws {
-        try eventually(place, sourceLocation: sourceLocation) {
+        try place.eventually(state(place), sourceLocation: sourceLocation) {
             let segments = try archived(place)
             return segments.count > 3 && segments == Set(stored(place).keys)
         }
@@ -78,7 +69,9 @@ struct SafekeeperIndexTests {
         try awaitIndexes(place)
         #expect(try stored(place) == made(place))
         // What is removed here takes its index along; what stays keeps it.
-        try eventually(place) { place.segments.count <= 4 && Set(local(place).keys).isSubset(of: place.segments) }
+        try place.eventually(state(place)) {
+            place.segments.count <= 4 && Set(local(place).keys).isSubset(of: place.segments)
+        }
         #expect(local(place).allSatisfy { stored(place)[$0.key] == $0.value } && local(place).count >= 3)
         #expect(files(place.storage + "/wal_005").keys.allSatisfy { !$0.contains("index") })
 
@@ -93,7 +86,7 @@ struct SafekeeperIndexTests {
         try FileManager.default.removeItem(at: storage.appendingPathComponent(names[0]))
         try Data("damaged".utf8).write(to: storage.appendingPathComponent(names[1]))
         try place.succeed("start", "--offload-interval", "1s")
-        try eventually(place) { local(place) == stayed && stored(place) == present }
+        try place.eventually(state(place)) { local(place) == stayed && stored(place) == present }
 
         try write(primary)
         place.kill()
@@ -137,12 +130,14 @@ struct SafekeeperIndexTests {
         let shown = try place.safekeeper(["status"])
         #expect(shown.output.contains("  indexes    "), "\(shown.output)")
         // WAL goes from this disk all the same.
-        try eventually(place) { place.segments.count <= 5 && Set(local(place).keys).isSubset(of: place.segments) }
+        try place.eventually(state(place)) {
+            place.segments.count <= 5 && Set(local(place).keys).isSubset(of: place.segments)
+        }
 
         try FileManager.default.removeItem(atPath: blocked)
         try place.await("indexError") { !($0 is String) }
         let here = Set(local(place).keys)
-        try eventually(place) { here.isSubset(of: stored(place).keys) }
+        try place.eventually(state(place)) { here.isSubset(of: stored(place).keys) }
         // What went meanwhile is made from storage.
         let missing = try zenith(place, "wal", "index", place.storage, "--check")
         #expect(missing.status == 1 && missing.error.contains("missing"), "\(missing.error)")
@@ -163,7 +158,7 @@ struct SafekeeperIndexTests {
         try primary.psql("create table t (a int, b text)")
         try write(primary)
         try place.awaitFlushed(primary)
-        try eventually(place) { local(place).count >= 3 && local(place).count + 1 >= place.segments.count }
+        try place.eventually(state(place)) { local(place).count >= 3 && local(place).count + 1 >= place.segments.count }
         try place.await("offloadFailures") { $0 as? Int ?? 0 >= 3 }
         #expect(stored(place).isEmpty)
         try FileManager.default.removeItem(atPath: blocked)

@@ -137,6 +137,22 @@ final class SafekeeperPlace: Sendable {
         }
     }
 
+    /// Waits until something is so.
+    ///
+    /// - Parameter state: Told beside the segments and the log where it does not come to be so.
+    func eventually(
+        _ state: @autoclosure () -> String = "", sourceLocation: SourceLocation = #_sourceLocation,
+        _ isTrue: () throws -> Bool
+    ) throws {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while try !isTrue() {
+            try #require(
+                ContinuousClock.now < deadline, "\(state())\n\(segments)\n\(log.suffix(2000))",
+                sourceLocation: sourceLocation)
+            usleep(100_000)
+        }
+    }
+
     var log: String { (try? String(contentsOfFile: directory + "/safekeeper.log", encoding: .utf8)) ?? "" }
 
     /// Names of segments that are here, in order.

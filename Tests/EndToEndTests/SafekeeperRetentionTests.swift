@@ -20,18 +20,6 @@ struct SafekeeperRetentionTests {
         }
     }
 
-    private func eventually(
-        _ place: SafekeeperPlace, sourceLocation: SourceLocation = #_sourceLocation, _ isTrue: () throws -> Bool
-    ) throws {
-        let deadline = ContinuousClock.now + .seconds(60)
-        while try !isTrue() {
-            try #require(
-                ContinuousClock.now < deadline, "\(place.segments)\n\(place.log.suffix(2000))",
-                sourceLocation: sourceLocation)
-            usleep(100_000)
-        }
-    }
-
     private func archived(_ place: SafekeeperPlace) throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: place.storage + "/wal_005")
             .filter { $0.hasSuffix(".zst") && !$0.contains("partial") }.sorted()
@@ -62,11 +50,12 @@ struct SafekeeperRetentionTests {
         try createSlot("sleeper", place)
         let first = try #require(place.segments.last)
         try write(14, primary)
-        try eventually(place) { place.log.contains("of local_wal_size, 16 MB; slot sleeper holds it from") }
+        try place.eventually { place.log.contains("of local_wal_size, 16 MB; slot sleeper holds it from") }
         #expect(place.segments.contains(first))
         try write(20, primary)
-        try eventually(place) { place.segments.count <= 17 && !place.segments.contains(first) }
-        #expect(place.log.contains("has reached"))
+        try place.eventually { place.segments.count <= 17 && !place.segments.contains(first) }
+        // The word comes right behind the removal.
+        try place.eventually { place.log.contains("has reached") }
 
         let received = primary.directory + "/received"
         try primary.run("/bin/mkdir", [received])
@@ -93,11 +82,11 @@ struct SafekeeperRetentionTests {
         try Data().write(to: URL(fileURLWithPath: place.storage))
         let first = try #require(place.segments.last)
         try write(24, primary)
-        try eventually(place) { place.log.contains("cannot be removed, as storage does not have it") }
+        try place.eventually { place.log.contains("cannot be removed, as storage does not have it") }
         #expect(place.segments.count >= 24 && place.segments.contains(first))
         try FileManager.default.removeItem(atPath: place.storage)
         try FileManager.default.createDirectory(atPath: place.storage, withIntermediateDirectories: true)
-        try eventually(place) { place.segments.count <= 5 }
+        try place.eventually { place.segments.count <= 5 }
         #expect(try archived(place).count >= 24)
     }
 
@@ -124,11 +113,11 @@ struct SafekeeperRetentionTests {
         let first = try #require(place.segments.last)
         try write(12, primary)
         try place.await("offloaded") { ($0 as? String).map { !$0.isEmpty } ?? false }
-        try eventually(place) { try archived(place).count >= 12 }
+        try place.eventually { try archived(place).count >= 12 }
         sleep(11)  // twice the time after which it is looked for what can go
         #expect(place.segments.contains(first))
         Glibc.kill(process.processIdentifier, SIGCONT)
-        try eventually(place) { !place.segments.contains(first) }
+        try place.eventually { !place.segments.contains(first) }
     }
 
     @Test("a restart reads nothing back that storage is known to have, and brings there what has gone meanwhile")
@@ -138,8 +127,8 @@ struct SafekeeperRetentionTests {
         try start(place, primary)
         try createSlot("holder", place)
         try write(8, primary)
-        try eventually(place) { try archived(place).count >= 8 }
-        try eventually(place) {
+        try place.eventually { try archived(place).count >= 8 }
+        try place.eventually {
             (try? String(contentsOfFile: place.directory + "/offloaded.json", encoding: .utf8))?
                 .contains(place.segments[6]) == true
         }
@@ -152,7 +141,7 @@ struct SafekeeperRetentionTests {
         try FileManager.default.removeItem(atPath: place.storage + "/wal_005/" + stored[4])
         try place.succeed("start")
         try place.await("state") { $0 as? String == "streaming" }
-        try eventually(place) { try archived(place).contains(stored[4]) }
+        try place.eventually { try archived(place).contains(stored[4]) }
         #expect(try Data(contentsOf: URL(fileURLWithPath: unread)) == Data("not WAL".utf8))
         #expect(try place.status()["offloadFailures"] as? Int == 0)
 
@@ -161,7 +150,7 @@ struct SafekeeperRetentionTests {
         let other = place.path + "/other"
         try FileManager.default.createDirectory(atPath: other, withIntermediateDirectories: true)
         try place.succeed("start", "--storage-dest", other)
-        try eventually(place) {
+        try place.eventually {
             (try? FileManager.default.contentsOfDirectory(atPath: other + "/wal_005"))?.filter { $0.hasSuffix(".zst") }
                 .count ?? 0 >= 8
         }
