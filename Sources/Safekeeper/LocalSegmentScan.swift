@@ -4,9 +4,7 @@ import WALRedo
 import WALStore
 
 /// Makes page indexes of segments that are here, one after the other in the same memory.
-///
-/// - Note: Not guarded: `WALIndexer` makes one index at a time, and waits for it.
-final class LocalSegmentScan: @unchecked Sendable {
+struct LocalSegmentScan: ~Copyable {
     private let store: WALStore
     private var scan: WALPageIndexScan
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 4096)
@@ -22,7 +20,7 @@ final class LocalSegmentScan: @unchecked Sendable {
     /// It reads and blocks.
     ///
     /// - Throws: `FormatError` or `RedoFault` where the segment's WAL is damaged, `WALStoreError`.
-    func index(of segment: WALSegment, _ cancellation: BlockingWork.Cancellation) throws -> WALPageIndex {
+    mutating func index(of segment: WALSegment, _ cancellation: BlockingWork.Cancellation) throws -> WALPageIndex {
         scan.begin(segment)
         var position = segment.startLSN
         while scan.needsMore {

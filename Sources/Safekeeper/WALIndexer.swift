@@ -35,7 +35,7 @@ final class WALIndexer: Sendable {
     private let local: WALIndexReader
     private let archive: WALIndexWriter?
     private let isArchived: @Sendable (WALSegment) -> Bool
-    private let scan: LocalSegmentScan
+    private let scan: Mutex<LocalSegmentScan>
     private let logger: Logger
     private let state = Mutex(State())
 
@@ -52,7 +52,7 @@ final class WALIndexer: Sendable {
         local = WALIndexReader(FileObjectStore(root: directory.string))
         self.archive = archive
         self.isArchived = isArchived
-        scan = LocalSegmentScan(store)
+        scan = Mutex(LocalSegmentScan(store))
         self.logger = logger
     }
 
@@ -138,7 +138,7 @@ final class WALIndexer: Sendable {
         }
         do {
             try await BlockingWork.run { [self] cancellation in
-                let index = try scan.index(of: segment, cancellation)
+                let index = try scan.withLock { try $0.index(of: segment, cancellation) }
                 try writeDurably(index.bytes, to: directory.appending(segment.fileName))
             }
         } catch WALStoreError.removed(let name) where name == segment.fileName { return }

@@ -114,7 +114,7 @@ public struct WALArchiveWriter: Sendable {
             }
             return conflict?.index ?? .max
         }
-        await confirm(stored.sorted(), of: files, parallel, each)
+        await confirm(stored.sorted(), of: files, each)
         guard let conflict else { return }
         for index in missing where !begun.contains(index) { await each(files[index], .failure(conflict.error)) }
     }
@@ -122,7 +122,7 @@ public struct WALArchiveWriter: Sendable {
     /// Another may have put some of what was stored with another packing in the meantime: at least one of the two sees
     /// the other's.
     private func confirm(
-        _ stored: [Int], of files: [LocalWAL], _ parallel: Int,
+        _ stored: [Int], of files: [LocalWAL],
         _ each: (LocalWAL, Result<PushOutcome, any Error>) async -> Void
     ) async {
         guard !stored.isEmpty else { return }
@@ -131,20 +131,18 @@ public struct WALArchiveWriter: Sendable {
             for index in stored { await each(files[index], .failure(error)) }
             return
         }
-        let others = present.compactMapValues { objects in
-            let found = objects.first.map { self.others(objects, than: $0.name) } ?? []
-            return found.isEmpty ? nil : found
-        }
-        for index in stored where others[files[index].name] == nil { await each(files[index], .success(.stored)) }
-        let comparing: @Sendable (Int) async -> Ended = { index in
-            await attempt(index, files[index]) { file, sizeBytes in
-                try await compare(file, sizeBytes, with: others[files[index].name] ?? [])
+        for index in stored {
+            let name = files[index].name
+            let others = others(present[name] ?? [], than: name)
+            guard !others.isEmpty else {
+                await each(files[index], .success(.stored))
+                continue
+            }
+            let ended = await attempt(index, files[index]) { file, sizeBytes in
+                try await compare(file, sizeBytes, with: others)
                 return .stored
             }
-        }
-        await perform(stored.filter { others[files[$0].name] != nil }, parallel, comparing) { ended in
-            await each(files[ended.index], ended.result)
-            return .max
+            await each(files[index], ended.result)
         }
     }
 

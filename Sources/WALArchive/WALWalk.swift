@@ -143,10 +143,9 @@ public struct WALWalk: Sendable {
     ) async throws -> File? {
         // The last one tells where WAL ends, and that in which the walk ends whether there is more.
         guard let passes, inventory != nil, file.end == nil, file.object.name.kind == .segment,
-            end.map({ $0 >= file.segment.endLSN }) ?? true,
-            let next = try await Self.find(archive, chain, file.segment.number + 1), try await passes(file.segment)
+            end.map({ $0 >= file.segment.endLSN }) ?? true, try await passes(file.segment)
         else { return nil }
-        return next
+        return try await Self.find(archive, chain, file.segment.number + 1)
     }
 
     // MARK: - Files

@@ -5,8 +5,9 @@ public struct WALCommand: AsyncParsableCommand {
     public static let configuration = CommandConfiguration(
         commandName: "wal", abstract: "Look into WAL, in a directory or in a storage.",
         discussion: """
-            PATH is a directory with segments (a cluster, its pg_wal, a safekeeper's wal/), one segment, or a storage: that \
-            of a repository, or one in WAL-G's layout. Segments may be packed with zstd or lz4. Nothing there is written, but for page indexes beside it by index.
+            PATH is a directory with segments (a cluster, its pg_wal, a safekeeper's wal/), one segment, or a storage: \
+            that of a repository, or one in WAL-G's layout. Segments may be packed with zstd or lz4. Nothing there is \
+            written; index writes page indexes beside it.
 
             Examples:
               zenith wal dump /var/lib/postgresql/15/main/pg_wal --limit 20

@@ -2,6 +2,7 @@ import CChecksum
 import Foundation
 import ObjectStorage
 import PostgresFormat
+import Synchronization
 import TestSupport
 import Testing
 import WALArchive
@@ -182,8 +183,8 @@ struct WALIndexTests {
     }
 }
 
-private final class Listed: @unchecked Sendable {
-    /// A walk hands on one record after the other.
-    var positions: [LSN] = []
-    func add(_ lsn: LSN) { positions.append(lsn) }
+private final class Listed: Sendable {
+    private let list = Mutex<[LSN]>([])
+    var positions: [LSN] { list.withLock { $0 } }
+    func add(_ lsn: LSN) { list.withLock { $0.append(lsn) } }
 }
