@@ -262,6 +262,27 @@ struct SSHServiceTests {
         await expectFailure(.invalid) { try await file.list(prefix: "", delimiter: nil, after: nil, limit: 1) }
     }
 
+    @Test(
+        "a storage that was only tried out leaves no directory, and may be written to again",
+        arguments: SSHTestService.allCases)
+    func emptyRoot(service: SSHTestService) async throws {
+        let server = try await service.server
+        let prefix = uniquePrefix("tried")
+        let parent = server.store(prefix: prefix)
+        try await parent.put("kept", .bytes([1]), mode: .createOnly)
+        let store = server.store(prefix: "\(prefix)/made/here")
+        for _ in 0..<2 {
+            try await store.put("a/b", .bytes([1]), mode: .createOnly)
+            try await store.put("c", .bytes([1]), mode: .createOnly)
+            try await store.delete(["c"])
+            #expect(try await store.exists("a/b"))
+            try await store.delete(["a/b"])
+            #expect(server.files(prefix) == ["kept"])
+        }
+        try await parent.delete(["kept"])
+        #expect(!FileManager.default.fileExists(atPath: "\(server.directory)/data/\(prefix)"))
+    }
+
     @Test("a large directory is listed from where a page ended, though it changes")
     func largeDirectory() async throws {
         let server = try await SSHTestServer.sshd

@@ -7,7 +7,7 @@ import StorageURI
 final class SFTPWrite: @unchecked Sendable {
     let path: String
     let directory: String
-    let root: String
+    private let root: SFTPRoot
     let mode: PutMode
 
     /// The file that is written. Each try to make one takes a new name: a server may carry out late what it was asked
@@ -28,7 +28,7 @@ final class SFTPWrite: @unchecked Sendable {
     private static let fileMode = UInt32(FileTree.fileMode)
     private static let directoryMode = UInt32(FileTree.directoryMode)
 
-    init(path: String, directory: String, root: String, mode: PutMode) {
+    init(path: String, directory: String, root: SFTPRoot, mode: PutMode) {
         self.path = path
         self.directory = directory
         self.root = root
@@ -76,18 +76,18 @@ final class SFTPWrite: @unchecked Sendable {
         _ failure: ServiceFailure, _ connection: SFTPConnection
     ) throws(ServiceFailure) -> ServiceFailure {
         if let way = try connection.status(directory), !way.isDirectory { return SSHObjectStore.nameConflict }
-        return try connection.isFull(root) == true
+        return try connection.isFull(root.path) == true
             ? ServiceFailure(.full, "\(directory): its file system is full or takes no writes") : failure
     }
 
     /// Makes a directory and those above it that are missing.
     private func makeDirectory(_ path: String, _ connection: SFTPConnection) throws(ServiceFailure) {
         let status = try connection.makeDirectory(path, mode: Self.directoryMode)
-        if status.isOK { return }
+        if status.isOK { return root.noteMade(path) }
         // Somebody else may have made it; and a symlink may lead to one.
         if let there = try connection.statusFollowingLinks(path) {
             if there.isDirectory { return }
-            throw path == root
+            throw path == root.path
                 ? ServiceFailure(.invalid, "\(path) is not a directory") : SSHObjectStore.nameConflict
         }
         guard status.code == .noSuchFile, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
@@ -95,7 +95,8 @@ final class SFTPWrite: @unchecked Sendable {
         }
         try makeDirectory(String(path[..<slash]), connection)
         let second = try connection.makeDirectory(path, mode: Self.directoryMode)
-        if !second.isOK, try connection.statusFollowingLinks(path)?.isDirectory != true { throw second.failure(path) }
+        if second.isOK { return root.noteMade(path) }
+        if try connection.statusFollowingLinks(path)?.isDirectory != true { throw second.failure(path) }
     }
 
     /// Opens the file to write more of it.

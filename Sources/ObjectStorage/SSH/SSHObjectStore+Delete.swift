@@ -4,7 +4,8 @@ extension SSHObjectStore {
     /// Requests under way at once.
     private static let window = 64
 
-    /// Removes the files, then the directories that this leaves empty, up to the root but not the root itself.
+    /// Removes the files, then the directories that this leaves empty, up to the root; the root itself only where
+    /// this store made it.
     public func delete(_ keys: [ObjectKey]) async throws(ObjectStoreError) {
         var places: [FileKey] = []
         for key in keys {
@@ -23,6 +24,7 @@ extension SSHObjectStore {
                     }
                 }
                 try removeEmpty(directories.sorted { $0.count > $1.count }, connection)
+                try root.removeMade(connection)
             }
         }
     }

@@ -12,6 +12,7 @@ import Synchronization
 public final class SSHObjectStore: ObjectStore {
     public let location: StorageLocation
     let host: SSHHost
+    let root: SFTPRoot
     /// Parts under way, over all calls: memory is this many times the part size, and the part in the making.
     let uploads: AsyncSemaphore
     /// The large directory that the last page of a listing ended in, so that the next page does not read all of it
@@ -32,6 +33,7 @@ public final class SSHObjectStore: ObjectStore {
         location: StorageLocation, options: SSHOptions, findCredentials: @escaping @Sendable () throws -> SSHCredentials
     ) {
         self.location = location
+        root = SFTPRoot(path: location.path)
         host = SSHHost(options: options, findCredentials: findCredentials)
         uploads = AsyncSemaphore(count: options.uploadConcurrency)
     }
