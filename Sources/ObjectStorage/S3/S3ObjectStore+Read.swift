@@ -43,10 +43,10 @@ extension S3ObjectStore {
                 S3Operation(
                     method: "GET", key: fullKey, headers: headers, responseLimit: download.responseLimit))
         } labels: { response in
-            // Where nothing can change on the way the digest is not worth its time.
+            // Over TLS nothing can change on the way, and the digest is not worth its time.
             RangedDownload.Labels(
                 tag: response.headers["etag"],
-                md5: client.options.arrivesIntact ? nil : Self.contentMD5(response))
+                md5: client.options.endpoint.isEncrypted ? nil : Self.contentMD5(response))
         }
     }
 

@@ -61,10 +61,9 @@ extension S3ObjectStore {
 
     /// The digests that uploads go with. A service need not compare the signed hash with what arrives, and some do not.
     /// Over plain HTTP bodies get a checksum besides; and an MD5, which takes long and which all compare, until the
-    /// service has shown that it knows checksums, or where nothing is between it and us. Amazon wants an MD5 with all
-    /// that is to be locked.
+    /// service has shown that it knows checksums. Amazon wants an MD5 with all that is to be locked.
     func digesting(_ body: HTTPBody, isCompared: Bool) async throws(ServiceFailure) -> S3Payload {
-        let isUncertain = !client.options.arrivesIntact && !isCompared
+        let isUncertain = !client.options.endpoint.isEncrypted && !isCompared
         return try await S3Payload.digesting(
             body, isSigned: client.options.signsPayload, needsMD5: isUncertain || client.options.retention != nil)
     }

@@ -49,8 +49,4 @@ struct S3Options: Sendable {
     var signsPayload = true
     /// This machine's clock.
     var now: @Sendable () -> Date = { Date() }
-
-    /// Whether nothing can change on the way: over TLS, and between two programs of one machine, for which alone
-    /// settings leave bodies unsigned over plain HTTP.
-    var arrivesIntact: Bool { endpoint.isEncrypted || !signsPayload }
 }
