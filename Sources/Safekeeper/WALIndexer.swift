@@ -15,8 +15,8 @@ struct IndexStatus: Sendable {
     var lastError: String?
 }
 
-/// Keeps a page index of each finished segment that is here, and brings it to storage when that has the segment. No WAL
-/// waits for an index.
+/// Keeps a page index of each segment that is here and in storage, and brings it to storage as well. No WAL waits for an
+/// index: none is made of a segment that is still to be offloaded.
 final class WALIndexer: Sendable {
     private struct State {
         /// Whose index is here.
@@ -100,7 +100,7 @@ final class WALIndexer: Sendable {
         let finished = try await BlockingWork.run { [self] _ in try finishedSegments() }
         if !state.withLock(\.hasLookedBack) { try await lookBack(finished) }
         var fault: (any Error)?
-        for segment in finished where !state.withLock({ $0.kept.contains(segment) }) {
+        for segment in finished where isDue(segment) {
             do { try await keep(segment) } catch {
                 try Task.checkCancellation()
                 fault = fault ?? error
@@ -108,6 +108,10 @@ final class WALIndexer: Sendable {
         }
         try await offload(finished)
         if let fault { throw fault }
+    }
+
+    private func isDue(_ segment: WALSegment) -> Bool {
+        (archive == nil || isArchived(segment)) && !state.withLock { $0.kept.contains(segment) }
     }
 
     private func finishedSegments() throws -> [WALSegment] {
