@@ -49,17 +49,16 @@ public struct WALWriter: ~Copyable {
         while !rest.isEmpty {
             let segment = WALSegment(timeline: timeline, holding: written, size: store.identity.segmentSize)
             let file = try open(segment)
-            let path = store.directory.file(segment)
             let offset = Int(written.rawValue - segment.startLSN.rawValue)
             var piece = UnsafeRawBufferPointer(rebasing: rest.prefix(segment.size - offset))
             if isBulk {
-                let room = try Self.writing(path) { () throws(Errno) in try bulk.room(at: offset, in: file) }
+                let room = try store.writing(segment) { () throws(Errno) in try bulk.room(at: offset, in: file) }
                 piece = UnsafeRawBufferPointer(rebasing: piece.prefix(room))
             }
             do throws(FormatError) { try scanner.scan(piece) } catch {
                 throw .diverged("what was received at \(written) does not follow on the WAL that is here: \(error)")
             }
-            try Self.writing(path) { () throws(Errno) in
+            try store.writing(segment) { () throws(Errno) in
                 if isBulk { return try bulk.add(piece, at: offset, in: file) }
                 try file.writeFully(at: offset, piece)
                 if offset + piece.count > preparedBytes { try prepare(file, from: offset + piece.count, segment.size) }
@@ -74,12 +73,6 @@ public struct WALWriter: ~Copyable {
 
     private static let bulkBytes = 1 << 20
     private static let preparedStepBytes = 1 << 20
-
-    private static func writing<Value>(
-        _ path: FilePath, _ body: () throws(Errno) -> Value
-    ) throws(WALStoreError) -> Value {
-        do throws(Errno) { return try body() } catch { throw WALStoreError("writing \(path)", error) }
-    }
 
     /// Writes zeros where WAL comes soon. The file has the space, but space that was never written to becomes content
     /// in the journal, which a commit would wait for each time.
@@ -96,10 +89,9 @@ public struct WALWriter: ~Copyable {
     @discardableResult
     public mutating func flush() throws(WALStoreError) -> LSN {
         if unflushedBytes > 0, let current {
-            let path = store.directory.file(current.segment)
-            try Self.writing(path) { () throws(Errno) in try bulk.write(to: current.file) }
+            try store.writing(current.segment) { () throws(Errno) in try bulk.write(to: current.file) }
             do throws(Errno) { try current.file.synchronizeData() } catch {
-                throw WALStoreError("synchronizing \(path)", error)
+                throw WALStoreError("synchronizing \(store.directory.file(current.segment))", error)
             }
             isBulk = unflushedBytes >= Self.bulkBytes
             unflushedBytes = 0
@@ -183,5 +175,14 @@ public struct WALWriter: ~Copyable {
         try flush()
         try? current?.file.close()
         current = nil
+    }
+}
+
+extension WALStore {
+    /// Names the segment's file where writing fails.
+    fileprivate func writing<Value>(
+        _ segment: WALSegment, _ body: () throws(Errno) -> Value
+    ) throws(WALStoreError) -> Value {
+        do throws(Errno) { return try body() } catch { throw WALStoreError("writing \(directory.file(segment))", error) }
     }
 }
