@@ -19,6 +19,8 @@ public struct WALWriter: ~Copyable {
     private var unflushedBytes = 0
     /// The last flush was a large one; a small one comes because somebody waits for it.
     private var isBulk = false
+    /// The one before was; between two large ones a small one is no trickle.
+    private var wasBulk = false
     private var bulk = DirectWriter()
     /// How far the current file was written to, be it with zeros: a flush of what comes below changes nothing but
     /// content, and does not wait for the file system's journal.
@@ -61,7 +63,8 @@ public struct WALWriter: ~Copyable {
             try store.writing(segment) { () throws(Errno) in
                 if isBulk { return try bulk.add(piece, at: offset, in: file) }
                 try file.writeFully(at: offset, piece)
-                if offset + piece.count > preparedBytes { try prepare(file, from: offset + piece.count, segment.size) }
+                let end = offset + piece.count
+                if end > preparedBytes, !wasBulk { try prepare(file, from: end, segment.size) }
             }
             unflushedBytes += piece.count
             written.rawValue += UInt64(piece.count)
@@ -72,14 +75,17 @@ public struct WALWriter: ~Copyable {
     }
 
     private static let bulkBytes = 1 << 20
-    private static let preparedStepBytes = 1 << 20
+    private static let zeros = [UInt8](repeating: 0, count: 1 << 20)
 
     /// Writes zeros where WAL comes soon. The file has the space, but space that was never written to becomes content
     /// in the journal, which a commit would wait for each time.
     private mutating func prepare(_ file: FileDescriptor, from offset: Int, _ segmentSize: Int) throws(Errno) {
-        let end = min(segmentSize, offset + Self.preparedStepBytes)
-        let zeros = [UInt8](repeating: 0, count: end - offset)
-        try retrying { try zeros.withUnsafeBytes { try file.writeFully(at: offset, $0) } }
+        let end = min(segmentSize, offset + Self.zeros.count)
+        try retrying {
+            try Self.zeros.withUnsafeBytes { zeros in
+                try file.writeFully(at: offset, UnsafeRawBufferPointer(rebasing: zeros[..<(end - offset)]))
+            }
+        }
         preparedBytes = end
     }
 
@@ -93,6 +99,7 @@ public struct WALWriter: ~Copyable {
             do throws(Errno) { try current.file.synchronizeData() } catch {
                 throw WALStoreError("synchronizing \(store.directory.file(current.segment))", error)
             }
+            wasBulk = isBulk
             isBulk = unflushedBytes >= Self.bulkBytes
             unflushedBytes = 0
         }
@@ -183,6 +190,8 @@ extension WALStore {
     fileprivate func writing<Value>(
         _ segment: WALSegment, _ body: () throws(Errno) -> Value
     ) throws(WALStoreError) -> Value {
-        do throws(Errno) { return try body() } catch { throw WALStoreError("writing \(directory.file(segment))", error) }
+        do throws(Errno) { return try body() } catch {
+            throw WALStoreError("writing \(directory.file(segment))", error)
+        }
     }
 }
