@@ -1,6 +1,5 @@
 import CFileSystem
 import Glibc
-import Synchronization
 import SystemPackage
 
 /// The directory that holds a storage, and the only ways into it: none follows a symlink below the root, or leaves it.
@@ -19,8 +18,7 @@ final class FileTree: Sendable {
     /// An absolute path. Itself it may be, or lead through, a symlink: that is the administrator's choice.
     let root: String
     let resolvesBeneath: Bool
-    /// The root, and what is above it, as far as they were made here: from the top down.
-    private let madeDirectories = Mutex<[String]>([])
+    private let madeDirectories = MadeDirectories()
 
     init(root: String, resolvesBeneath: Bool) {
         self.root = root
@@ -87,7 +85,7 @@ final class FileTree: Sendable {
                 switch error {
                 case .noSuchFileOrDirectory:
                     directory = try Self.openOrMake(String(name), in: directory)
-                    madeDirectories.withLock { $0.append(path) }
+                    madeDirectories.note(path)
                 // A directory on the way that may be passed but not read is not one that needs to be made.
                 case .permissionDenied: directory = try Descriptor.open(path, cfs_o_path | O_DIRECTORY)
                 default: throw error
@@ -96,17 +94,10 @@ final class FileTree: Sendable {
         }
     }
 
-    /// Removes the root, and what was made above it, when nothing is there any more: a storage that was only tried out
-    /// leaves no trace. One that was there before stays.
+    /// Removes the root where it was made here and is empty.
     ///
-    /// - Returns: Whether the root is gone.
-    func removeMadeRoot() -> Bool {
-        madeDirectories.withLock { made in
-            let count = made.count
-            while let path = made.last, rmdir(path) == 0 || errno == ENOENT { made.removeLast() }
-            return made.count < count
-        }
-    }
+    /// - Returns: Whether it is gone.
+    func removeMadeRoot() -> Bool { madeDirectories.removeAll { rmdir($0) == 0 || errno == ENOENT } }
 
     private static func openOrMake(_ name: String, in parent: borrowing Descriptor) throws(Errno) -> Descriptor {
         do throws(Errno) {

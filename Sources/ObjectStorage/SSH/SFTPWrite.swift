@@ -7,7 +7,9 @@ import StorageURI
 final class SFTPWrite: @unchecked Sendable {
     let path: String
     let directory: String
-    private let root: SFTPRoot
+    private let root: String
+    /// Takes note of the root where this makes it.
+    private let madeDirectories: MadeDirectories
     let mode: PutMode
 
     /// The file that is written. Each try to make one takes a new name: a server may carry out late what it was asked
@@ -28,10 +30,11 @@ final class SFTPWrite: @unchecked Sendable {
     private static let fileMode = UInt32(FileTree.fileMode)
     private static let directoryMode = UInt32(FileTree.directoryMode)
 
-    init(path: String, directory: String, root: SFTPRoot, mode: PutMode) {
+    init(path: String, directory: String, root: String, madeDirectories: MadeDirectories, mode: PutMode) {
         self.path = path
         self.directory = directory
         self.root = root
+        self.madeDirectories = madeDirectories
         self.mode = mode
     }
 
@@ -76,18 +79,18 @@ final class SFTPWrite: @unchecked Sendable {
         _ failure: ServiceFailure, _ connection: SFTPConnection
     ) throws(ServiceFailure) -> ServiceFailure {
         if let way = try connection.status(directory), !way.isDirectory { return SSHObjectStore.nameConflict }
-        return try connection.isFull(root.path) == true
+        return try connection.isFull(root) == true
             ? ServiceFailure(.full, "\(directory): its file system is full or takes no writes") : failure
     }
 
     /// Makes a directory and those above it that are missing.
     private func makeDirectory(_ path: String, _ connection: SFTPConnection) throws(ServiceFailure) {
         let status = try connection.makeDirectory(path, mode: Self.directoryMode)
-        if status.isOK { return root.noteMade(path) }
+        if status.isOK { return noteMade(path) }
         // Somebody else may have made it; and a symlink may lead to one.
         if let there = try connection.statusFollowingLinks(path) {
             if there.isDirectory { return }
-            throw path == root.path
+            throw path == root
                 ? ServiceFailure(.invalid, "\(path) is not a directory") : SSHObjectStore.nameConflict
         }
         guard status.code == .noSuchFile, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
@@ -95,8 +98,12 @@ final class SFTPWrite: @unchecked Sendable {
         }
         try makeDirectory(String(path[..<slash]), connection)
         let second = try connection.makeDirectory(path, mode: Self.directoryMode)
-        if second.isOK { return root.noteMade(path) }
+        if second.isOK { return noteMade(path) }
         if try connection.statusFollowingLinks(path)?.isDirectory != true { throw second.failure(path) }
+    }
+
+    private func noteMade(_ path: String) {
+        if path == root || root.hasPrefix(path + "/") { madeDirectories.note(path) }
     }
 
     /// Opens the file to write more of it.

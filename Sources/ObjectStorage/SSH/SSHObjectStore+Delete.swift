@@ -23,8 +23,8 @@ extension SSHObjectStore {
                         directories.insert(Array(place.directories[...count]))
                     }
                 }
-                try removeEmpty(directories.sorted { $0.count > $1.count }, connection)
-                try root.removeMade(connection)
+                guard try removeEmpty(directories.sorted { $0.count > $1.count }, connection) else { return }
+                try madeDirectories.removeAll { (path) throws(ServiceFailure) in try removeDirectory(path, connection) }
             }
         }
     }
@@ -47,13 +47,21 @@ extension SSHObjectStore {
         }
     }
 
-    /// Best effort: a directory that stays is nothing that a listing shows. The server removes none that is not empty.
-    private func removeEmpty(_ directories: [[String]], _ connection: SFTPConnection) throws(ServiceFailure) {
+    /// Best effort: a directory that stays is nothing that a listing shows.
+    ///
+    /// - Returns: Whether none of them stays.
+    private func removeEmpty(_ directories: [[String]], _ connection: SFTPConnection) throws(ServiceFailure) -> Bool {
         var notEmpty = Set<[String]>()
         for directory in directories where !notEmpty.contains(directory) {
-            let status = try connection.removeDirectory(path(of: directory))
-            if status.isOK || status.code == .noSuchFile { continue }
+            if try removeDirectory(path(of: directory), connection) { continue }
             for count in directory.indices { notEmpty.insert(Array(directory[..<count])) }
         }
+        return notEmpty.isEmpty
+    }
+
+    /// - Returns: Whether it is gone: the server removes none that is not empty.
+    private func removeDirectory(_ path: String, _ connection: SFTPConnection) throws(ServiceFailure) -> Bool {
+        let status = try connection.removeDirectory(path)
+        return status.isOK || status.code == .noSuchFile
     }
 }

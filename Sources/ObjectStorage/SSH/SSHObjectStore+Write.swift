@@ -7,7 +7,8 @@ extension SSHObjectStore {
         try await naming("writing the object", key) { () async throws(ServiceFailure) in
             let place = try self.place(key)
             let write = SFTPWrite(
-                path: path(of: place), directory: path(of: place.directories), root: root, mode: mode)
+                path: path(of: place), directory: path(of: place.directories), root: location.path,
+                madeDirectories: madeDirectories, mode: mode)
             var parts = try PartSource(body, partSize: host.options.partSizeBytes)
             if mode == .createOnly {
                 // A create-if-absent that fails need not even send.

@@ -12,7 +12,6 @@ import Synchronization
 public final class SSHObjectStore: ObjectStore {
     public let location: StorageLocation
     let host: SSHHost
-    let root: SFTPRoot
     /// Parts under way, over all calls: memory is this many times the part size, and the part in the making.
     let uploads: AsyncSemaphore
     /// The large directory that the last page of a listing ended in, so that the next page does not read all of it
@@ -20,6 +19,7 @@ public final class SSHObjectStore: ObjectStore {
     let lastListed = Mutex<SFTPKeptDirectory?>(nil)
     /// Directories that this store has already cleared of what killed writers left.
     let clearedDirectories = Mutex<Set<String>>([])
+    let madeDirectories = MadeDirectories()
     private let hasHardLinks = Atomic<Bool>(true)
 
     /// False once a create-if-absent had to look first and write after, because the server or its file system knows no
@@ -33,7 +33,6 @@ public final class SSHObjectStore: ObjectStore {
         location: StorageLocation, options: SSHOptions, findCredentials: @escaping @Sendable () throws -> SSHCredentials
     ) {
         self.location = location
-        root = SFTPRoot(path: location.path)
         host = SSHHost(options: options, findCredentials: findCredentials)
         uploads = AsyncSemaphore(count: options.uploadConcurrency)
     }
