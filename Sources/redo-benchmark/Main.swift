@@ -31,7 +31,7 @@ struct Stopwatch {
     private let wall = Self.now(CLOCK_MONOTONIC)
     private let processor = Self.now(CLOCK_PROCESS_CPUTIME_ID)
 
-    private static func now(_ clock: clockid_t) -> Double {
+    static func now(_ clock: clockid_t) -> Double {
         var time = timespec()
         clock_gettime(clock, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
