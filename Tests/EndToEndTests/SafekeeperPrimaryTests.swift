@@ -106,7 +106,7 @@ struct SafekeeperPrimaryTests {
                 try place.succeed("start")
             }
         }
-        #expect(try place.status()["reason"] as? String == nil)
+        try place.await("reason") { $0 as? String == nil }
     }
 
     @Test("where a segment ends, the one before may be gone on the primary")
