@@ -16,7 +16,7 @@ struct IndexStatus: Sendable {
 }
 
 /// Keeps a page index of each segment that is here and in storage, and brings it to storage as well. No WAL waits for an
-/// index: none is made of a segment that is still to be offloaded.
+/// index: none is made of a segment that is still to be offloaded, nor while many are.
 final class WALIndexer: Sendable {
     private struct State {
         /// Whose index is here.
@@ -35,6 +35,7 @@ final class WALIndexer: Sendable {
     private let local: WALIndexReader
     private let archive: WALIndexWriter?
     private let isArchived: @Sendable (WALSegment) -> Bool
+    private let isOffloadBehind: @Sendable () -> Bool
     private let scan: Mutex<LocalSegmentScan>
     private let logger: Logger
     private let state = Mutex(State())
@@ -43,15 +44,18 @@ final class WALIndexer: Sendable {
     ///   - directory: Where indexes are kept here, an absolute path. It need not exist.
     ///   - archive: Nil: they stay here.
     ///   - isArchived: Whether storage has a segment.
+    ///   - isOffloadBehind: Whether so many are still to be offloaded that indexes wait.
     init(
         store: WALStore, directory: FilePath, archive: WALIndexWriter?,
-        isArchived: @escaping @Sendable (WALSegment) -> Bool, logger: Logger
+        isArchived: @escaping @Sendable (WALSegment) -> Bool, isOffloadBehind: @escaping @Sendable () -> Bool,
+        logger: Logger
     ) {
         self.store = store
         self.directory = directory
         local = WALIndexReader(FileObjectStore(root: directory.string))
         self.archive = archive
         self.isArchived = isArchived
+        self.isOffloadBehind = isOffloadBehind
         scan = Mutex(LocalSegmentScan(store))
         self.logger = logger
     }
@@ -111,8 +115,11 @@ final class WALIndexer: Sendable {
     }
 
     private func isDue(_ segment: WALSegment) -> Bool {
-        (archive == nil || isArchived(segment)) && !state.withLock { $0.kept.contains(segment) }
+        (archive == nil || canFollow(segment)) && !state.withLock { $0.kept.contains(segment) }
     }
+
+    /// Whether storage has the segment, and WAL leaves time for its index.
+    private func canFollow(_ segment: WALSegment) -> Bool { isArchived(segment) && !isOffloadBehind() }
 
     private func finishedSegments() throws -> [WALSegment] {
         guard let position = store.position else { return [] }
@@ -157,7 +164,7 @@ final class WALIndexer: Sendable {
             let sizes = try await archive.reader.sizes(from: first)
             state.withLock { $0.listed = sizes }
         }
-        for segment in finished where isArchived(segment) {
+        for segment in finished where canFollow(segment) {
             let (isWaiting, size) = state.withLock { state in
                 (
                     state.kept.contains(segment) && !state.stored.contains(segment),

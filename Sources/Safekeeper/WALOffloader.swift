@@ -11,6 +11,8 @@ struct OffloadStatus: Sendable, Equatable {
     /// Behind the last segment that the archive has, with all before it that were here.
     var offloaded = LSN.invalid
     var segmentCount = 0
+    /// Files that are here whole, and not known to be in the archive.
+    var waitingCount = 0
     var failureCount = 0
     /// Why the last try failed; nil when it did not.
     var lastError: String?
@@ -40,6 +42,9 @@ final class WALOffloader: Sendable {
     }
 
     var status: OffloadStatus { current.withLock { $0 } }
+
+    /// Whether more waits than is brought at once: what can wait should.
+    var isBehind: Bool { status.waitingCount > parallel }
 
     /// How many segments are taken in one go: what failed is tried again after each.
     private static let batchCount = 64
@@ -141,6 +146,7 @@ final class WALOffloader: Sendable {
     private func offloadBatch() async throws -> Bool {
         let files = try await BlockingWork.run { [self] _ in try waiting() }
         let batch = Array(files.prefix(Self.batchCount))
+        current.withLock { $0.waitingCount = files.count }
         var fault: (any Error)?
         var isUnbroken = true
         await archive.offload(batch, parallel: parallel) { file, result in
@@ -148,6 +154,7 @@ final class WALOffloader: Sendable {
             case .success:
                 stored.insert(file.name)
                 current.withLock {
+                    $0.waitingCount -= 1
                     $0.segmentCount += file.name.segment(size: store.identity.segmentSize) == nil ? 0 : 1
                 }
             case .failure(let error):

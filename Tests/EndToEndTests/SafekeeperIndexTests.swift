@@ -166,6 +166,39 @@ struct SafekeeperIndexTests {
         #expect(try place.status()["indexFailures"] as? Int == 0)
     }
 
+    @Test("wait while more segments are still to be offloaded than go at once")
+    func backlog() throws {
+        let primary = try PostgresCluster.primary()
+        let place = try SafekeeperPlace()
+        try place.initialize(primary)
+        try place.succeed("start", "--offload-interval", "1s", "--workers", "2")
+        try place.await("state") { $0 as? String == "streaming" }
+        try primary.psql("create table t (a int, b text)")
+        try place.awaitFlushed(primary)
+        // What the next three would be written to cannot be, and what follows them can.
+        let current = try #require(place.segments.last)
+        let number = try #require(Int(current.suffix(8), radix: 16))
+        let blocked = (1...3).map {
+            place.storage + "/wal_005/" + current.prefix(16) + String(format: "%08X.zst/in-the-way", number + $0)
+        }
+        for path in blocked { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
+        try write(primary)
+        try write(primary)
+        try place.awaitFlushed(primary)
+        try place.await("offloadFailures") { $0 as? Int ?? 0 >= 4 }
+        #expect(try archived(place).count > 3)
+        #expect(local(place).keys.allSatisfy { $0 <= current }, "\(state(place))")
+        // Two are no backlog.
+        func unblock(_ path: String) throws {
+            try FileManager.default.removeItem(atPath: (path as NSString).deletingLastPathComponent)
+        }
+        try unblock(blocked[0])
+        try place.eventually(state(place)) { stored(place).keys.contains { $0 > current } }
+        for path in blocked.dropFirst() { try unblock(path) }
+        try place.awaitOffloaded(primary)
+        try awaitIndexes(place)
+    }
+
     @Test("of a timeline that was left have the record that ends on the next one")
     func promotion() throws {
         let primary = try PostgresCluster.primary()
