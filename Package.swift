@@ -174,6 +174,7 @@ let package = Package(
         tests("WALIndexes", ["WALIndexes", "WALArchive", "WALRedo", "ObjectStorage", "PostgresFormat", "CChecksum"]),
         tests("Interchange", ["Interchange", "Snapshots", "ObjectStorage", "PostgresFormat"]),
         tests("ReplicationServer", ["ReplicationServer", "PostgresFormat", "Digests", "StorageURI", logging] + nio),
+        tests("Safekeeper", ["Safekeeper", "ReplicationServer", "PostgresFormat"]),
         tests("StatusServer", ["StatusServer", "Listening", logging] + nio),
         tests("CommandKit", ["CommandKit", "StorageURI", "ObjectStorage", argumentParser, logging, systemPackage]),
         tests("EndToEnd", [], exclude: ["reader.py"]),

@@ -8,7 +8,7 @@ import WALStore
 /// The physical slots of those who take WAL from here: WAL that one of them has not confirmed stays on the disk.
 ///
 /// Slots are in a file of their own, written when one is made or dropped, and now and then as they move on: after a
-/// crash a slot may hold more than it needs to, never less.
+/// crash a slot may hold more than it needs to, never less. Temporary ones are in no file.
 final class SlotTable: Sendable {
     private struct Entry: Codable {
         var restartLSN: String?
@@ -23,6 +23,8 @@ final class SlotTable: Sendable {
     private static let limit = 100
     private let file: String
     private let state: Mutex<State>
+    /// Of those who write the file at the same moment, the last has what is newest.
+    private let writing = Mutex(())
 
     /// It blocks.
     init(file: String) throws {
@@ -40,24 +42,34 @@ final class SlotTable: Sendable {
     subscript(name: String) -> WALSlot? { state.withLock { $0.slots[name] } }
     var all: [String: WALSlot] { state.withLock(\.slots) }
 
+    /// It blocks.
+    ///
+    /// - Throws: When there is one of the name, or too many; when it cannot be written: then there is none.
     func create(_ name: String, isTemporary: Bool, at position: WALPosition?) throws {
         try state.withLock { state in
             guard state.slots[name] == nil else { throw WALSourceError.slotExists }
             guard state.slots.count < Self.limit else { throw WALSourceError.tooManySlots }
             state.slots[name] = WALSlot(restartLSN: position?.flushedLSN, restartTimeline: position?.timeline)
-            if isTemporary { state.temporary.insert(name) }
-            state.isChanged = true
+            if isTemporary { state.temporary.insert(name) } else { state.isChanged = true }
         }
-        try save()
+        if isTemporary { return }
+        do { try save() } catch {
+            _ = state.withLock { $0.slots.removeValue(forKey: name) }
+            throw error
+        }
     }
 
+    /// It blocks.
+    ///
+    /// - Throws: When there is none; when the file cannot be written: then the slot is back after a crash.
     func drop(_ name: String) throws {
-        try state.withLock { state in
+        let isInFile = try state.withLock { state in
             guard state.slots.removeValue(forKey: name) != nil else { throw WALSourceError.noSuchSlot }
-            state.temporary.remove(name)
+            guard state.temporary.remove(name) == nil else { return false }
             state.isChanged = true
+            return true
         }
-        try save()
+        if isInFile { try save() }
     }
 
     /// - Parameter newest: Of what is here: whoever says more is not believed.
@@ -74,7 +86,9 @@ final class SlotTable: Sendable {
     }
 
     /// Writes what has changed. It blocks.
-    func save() throws {
+    func save() throws { try writing.withLock { _ in try write() } }
+
+    private func write() throws {
         let entries: [String: Entry]? = state.withLock { state in
             guard state.isChanged else { return nil }
             state.isChanged = false
