@@ -7,10 +7,11 @@ import Testing
 struct SafekeeperIndexTests {
     private typealias Files = [String: Data]
 
+    /// But for what a process was writing when it was killed.
     private func files(_ directory: String) -> Files {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         return Dictionary(
-            uniqueKeysWithValues: names.compactMap { name in
+            uniqueKeysWithValues: names.filter { !$0.hasPrefix(".") }.compactMap { name in
                 FileManager.default.contents(atPath: "\(directory)/\(name)").map { (name, $0) }
             })
     }
