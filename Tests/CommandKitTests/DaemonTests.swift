@@ -99,7 +99,7 @@ import Testing
             let log = directory + "/pageserver.log"
             try FileManager.default.moveItem(atPath: log, toPath: log + ".1")
             kill(pid, SIGHUP)
-            for _ in 0..<500 where access(log, F_OK) != 0 { try await Task.sleep(for: .milliseconds(10)) }
+            for _ in 0..<6000 where access(log, F_OK) != 0 { try await Task.sleep(for: .milliseconds(10)) }
             #expect(try Daemon.stop(directory: directory, name: "pageserver"))
             #expect(try readText(log).contains("stopped"))
             #expect(try !readText(log + ".1").contains("stopped"))
