@@ -58,7 +58,7 @@ extension SSHTestServer {
     /// The names of temporary files that are left, after a while for the server to notice that its clients are gone.
     func leftovers(_ prefix: String) async throws -> [String] {
         var left: [String] = []
-        for _ in 0..<50 {
+        for _ in 0..<600 {
             left = files(prefix).filter { $0.contains(FileKey.temporaryPrefix) }
             if left.isEmpty { break }
             try await Task.sleep(for: .milliseconds(100))
