@@ -17,14 +17,15 @@ final class SlotTable: Sendable {
     private struct State {
         var slots: [String: WALSlot] = [:]
         var temporary: Set<String> = []
-        var isChanged = false
+        /// Those that belong in the file.
+        var lasting: [String: WALSlot] { slots.filter { !temporary.contains($0.key) } }
     }
 
     private static let limit = 100
     private let file: String
     private let state: Mutex<State>
-    /// Of those who write the file at the same moment, the last has what is newest.
-    private let writing = Mutex(())
+    /// What the file has; nil where that is not known. Who writes the file holds it.
+    private let written: Mutex<[String: WALSlot]?>
 
     /// It blocks.
     init(file: String) throws {
@@ -36,6 +37,7 @@ final class SlotTable: Sendable {
                 WALSlot(restartLSN: $0.restartLSN.flatMap { LSN($0) }, restartTimeline: $0.restartTimeline)
             }
         }
+        written = Mutex(state.slots)
         self.state = Mutex(state)
     }
 
@@ -50,7 +52,7 @@ final class SlotTable: Sendable {
             guard state.slots[name] == nil else { throw WALSourceError.slotExists }
             guard state.slots.count < Self.limit else { throw WALSourceError.tooManySlots }
             state.slots[name] = WALSlot(restartLSN: position?.flushedLSN, restartTimeline: position?.timeline)
-            if isTemporary { state.temporary.insert(name) } else { state.isChanged = true }
+            if isTemporary { state.temporary.insert(name) }
         }
         if isTemporary { return }
         do { try save() } catch {
@@ -63,13 +65,11 @@ final class SlotTable: Sendable {
     ///
     /// - Throws: When there is none; when the file cannot be written: then the slot is back after a crash.
     func drop(_ name: String) throws {
-        let isInFile = try state.withLock { state in
+        let wasTemporary = try state.withLock { state in
             guard state.slots.removeValue(forKey: name) != nil else { throw WALSourceError.noSuchSlot }
-            guard state.temporary.remove(name) == nil else { return false }
-            state.isChanged = true
-            return true
+            return state.temporary.remove(name) != nil
         }
-        if isInFile { try save() }
+        if !wasTemporary { try save() }
     }
 
     /// - Parameter newest: Of what is here: whoever says more is not believed.
@@ -79,31 +79,23 @@ final class SlotTable: Sendable {
             guard var slot = state.slots[name] else { return }
             slot.restartLSN = max(slot.restartLSN ?? .invalid, min(lsn, newest.flushedLSN))
             slot.restartTimeline = newest.timeline
-            guard slot != state.slots[name] else { return }
             state.slots[name] = slot
-            state.isChanged = true
         }
     }
 
     /// Writes what has changed. It blocks.
-    func save() throws { try writing.withLock { _ in try write() } }
-
-    private func write() throws {
-        let entries: [String: Entry]? = state.withLock { state in
-            guard state.isChanged else { return nil }
-            state.isChanged = false
-            return state.slots.filter { !state.temporary.contains($0.key) }.mapValues {
+    func save() throws {
+        try written.withLock { written in
+            let lasting = state.withLock(\.lasting)
+            guard lasting != written else { return }
+            let entries = lasting.mapValues {
                 Entry(restartLSN: $0.restartLSN?.description, restartTimeline: $0.restartTimeline)
             }
-        }
-        guard let entries else { return }
-        do {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+            written = nil
             try writeDurably(Array(try encoder.encode(entries)), to: FilePath(file))
-        } catch {
-            state.withLock { $0.isChanged = true }
-            throw error
+            written = lasting
         }
     }
 }
