@@ -75,8 +75,8 @@ public final class SafekeeperService: Sendable {
         self.record = record
         indexer = WALIndexer(
             store: store, directory: directory.walIndex, archive: settings.indexes,
-            isArchived: { [offloader] in offloader?.has($0) ?? false },
-            isOffloadBehind: { [offloader] in offloader?.isBehind ?? false }, logger: logger)
+            canFollow: { [offloader] segment in offloader.map { $0.has(segment) && !$0.isBehind } ?? false },
+            logger: logger)
         retention = offloader.map { [store, slots, server, indexer] offloader in
             WALRetention(
                 store: store, slots: slots, consumers: { server.consumers() }, offloader: offloader, indexer: indexer,

@@ -34,8 +34,7 @@ final class WALIndexer: Sendable {
     private let directory: FilePath
     private let local: WALIndexReader
     private let archive: WALIndexWriter?
-    private let isArchived: @Sendable (WALSegment) -> Bool
-    private let isOffloadBehind: @Sendable () -> Bool
+    private let canFollow: @Sendable (WALSegment) -> Bool
     private let scan: Mutex<LocalSegmentScan>
     private let logger: Logger
     private let state = Mutex(State())
@@ -43,19 +42,16 @@ final class WALIndexer: Sendable {
     /// - Parameters:
     ///   - directory: Where indexes are kept here, an absolute path. It need not exist.
     ///   - archive: Nil: they stay here.
-    ///   - isArchived: Whether storage has a segment.
-    ///   - isOffloadBehind: Whether so many are still to be offloaded that indexes wait.
+    ///   - canFollow: Whether storage has a segment, and WAL that is still to be offloaded leaves time for its index.
     init(
         store: WALStore, directory: FilePath, archive: WALIndexWriter?,
-        isArchived: @escaping @Sendable (WALSegment) -> Bool, isOffloadBehind: @escaping @Sendable () -> Bool,
-        logger: Logger
+        canFollow: @escaping @Sendable (WALSegment) -> Bool, logger: Logger
     ) {
         self.store = store
         self.directory = directory
         local = WALIndexReader(FileObjectStore(root: directory.string))
         self.archive = archive
-        self.isArchived = isArchived
-        self.isOffloadBehind = isOffloadBehind
+        self.canFollow = canFollow
         scan = Mutex(LocalSegmentScan(store))
         self.logger = logger
     }
@@ -117,9 +113,6 @@ final class WALIndexer: Sendable {
     private func isDue(_ segment: WALSegment) -> Bool {
         (archive == nil || canFollow(segment)) && !state.withLock { $0.kept.contains(segment) }
     }
-
-    /// Whether storage has the segment, and WAL leaves time for its index.
-    private func canFollow(_ segment: WALSegment) -> Bool { isArchived(segment) && !isOffloadBehind() }
 
     private func finishedSegments() throws -> [WALSegment] {
         guard let position = store.position else { return [] }

@@ -44,7 +44,7 @@ final class WALOffloader: Sendable {
     var status: OffloadStatus { current.withLock { $0 } }
 
     /// Whether more waits than is brought at once: what can wait should.
-    var isBehind: Bool { status.waitingCount > parallel }
+    var isBehind: Bool { current.withLock { $0.waitingCount > parallel } }
 
     /// How many segments are taken in one go: what failed is tried again after each.
     private static let batchCount = 64
