@@ -1,5 +1,6 @@
 import Foundation
 import StorageURI
+import TestSupport
 import Testing
 
 @testable import ObjectStorage
